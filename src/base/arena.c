@@ -6,7 +6,7 @@ enum { FIRST_BLOCK_BYTES = 4096, ALIGN = 16 };
 
 struct luaws_arena_block {
   struct luaws_arena_block *next;
-  size_t size;  /* of data */
+  size_t size; /* of data */
   _Alignas(ALIGN) char data[];
 };
 

@@ -1,4 +1,5 @@
-/* Memory that goes all at once: what belongs to one request lives in that request's arena. */
+/* Memory that goes all at once: what belongs to one request lives in that request's
+ * arena. */
 #ifndef LUAWS_BASE_ARENA_H
 #define LUAWS_BASE_ARENA_H
 
@@ -7,8 +8,8 @@
 /* Start from {0}. */
 struct luaws_arena {
   struct luaws_arena_block *blocks;
-  size_t used_bytes;   /* of the first block */
-  size_t total_bytes;  /* all blocks */
+  size_t used_bytes;  /* of the first block */
+  size_t total_bytes; /* all blocks */
 };
 
 /* Zeroed, aligned for anything; NULL without memory. Lives until the arena is cleared. */

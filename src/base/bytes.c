@@ -19,12 +19,13 @@ bool luaws_str_eq_nocase(struct luaws_str a, struct luaws_str b) {
 }
 
 bool luaws_str_starts(struct luaws_str s, struct luaws_str prefix) {
-  return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+  return s.len >= prefix.len &&
+         (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 bool luaws_str_ends(struct luaws_str s, struct luaws_str suffix) {
-  return s.len >= suffix.len &&
-         (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
+  return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len,
+                                                           suffix.ptr, suffix.len) == 0);
 }
 
 int luaws_str_cmp(struct luaws_str a, struct luaws_str b) {
@@ -55,8 +56,10 @@ static bool is_space(char c) {
 }
 
 struct luaws_str luaws_str_trim(struct luaws_str s) {
-  while (s.len && is_space(s.ptr[0])) s.ptr++, s.len--;
-  while (s.len && is_space(s.ptr[s.len - 1])) s.len--;
+  while (s.len && is_space(s.ptr[0]))
+    s.ptr++, s.len--;
+  while (s.len && is_space(s.ptr[s.len - 1]))
+    s.len--;
   return s;
 }
 
@@ -121,7 +124,8 @@ bool luaws_buf_reserve(struct luaws_buf *b, size_t more) {
   }
   if (need <= b->cap) return true;
   size_t cap = b->cap ? b->cap : 64;
-  while (cap < need) cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  while (cap < need)
+    cap = cap > SIZE_MAX / 2 ? need : cap * 2;
   char *p = realloc(b->ptr, cap);
   if (!p) {
     b->failed = true;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A view of bytes somebody else owns. ptr may be NULL when len is 0; a NULL ptr means "none". */
+/* A view of bytes somebody else owns. ptr may be NULL when len is 0; a NULL ptr means
+ * "none". */
 struct luaws_str {
   const char *ptr;
   size_t len;
@@ -42,7 +43,8 @@ ptrdiff_t luaws_str_find_str(struct luaws_str s, struct luaws_str needle);
 struct luaws_str luaws_str_sub(struct luaws_str s, size_t from, size_t len);
 /* Without ASCII white space at both ends. */
 struct luaws_str luaws_str_trim(struct luaws_str s);
-/* Decimal digits with an optional sign and nothing else; false when not, or out of range. */
+/* Decimal digits with an optional sign and nothing else; false when not, or out of range.
+ */
 bool luaws_str_to_int64(struct luaws_str s, int64_t *out);
 /* A JSON/C number, or NaN, Infinity, -Infinity; false when anything else is there. */
 bool luaws_str_to_double(struct luaws_str s, double *out);
@@ -59,17 +61,18 @@ struct luaws_buf {
   bool failed;
 };
 
-void luaws_buf_clear(struct luaws_buf *b);  /* frees; b can be used again */
-void luaws_buf_wipe(struct luaws_buf *b);   /* as clear, overwriting the bytes first: secrets */
-void luaws_buf_reset(struct luaws_buf *b);  /* empties, keeps the memory */
+void luaws_buf_clear(struct luaws_buf *b); /* frees; b can be used again */
+void luaws_buf_wipe(
+    struct luaws_buf *b); /* as clear, overwriting the bytes first: secrets */
+void luaws_buf_reset(struct luaws_buf *b); /* empties, keeps the memory */
 bool luaws_buf_reserve(struct luaws_buf *b, size_t more);
 void luaws_buf_append(struct luaws_buf *b, const void *ptr, size_t len);
 void luaws_buf_append_str(struct luaws_buf *b, struct luaws_str s);
 void luaws_buf_append_cstr(struct luaws_buf *b, const char *cstr);
 void luaws_buf_append_char(struct luaws_buf *b, char c);
 void luaws_buf_append_int(struct luaws_buf *b, int64_t n);
-/* Shortest text that reads back as the same double ("1e+16" and "0.1" as C and JSON have them, "1.0"
-   keeps no ".0"); NaN, Infinity, -Infinity by these names. */
+/* Shortest text that reads back as the same double ("1e+16" and "0.1" as C and JSON have
+   them, "1.0" keeps no ".0"); NaN, Infinity, -Infinity by these names. */
 void luaws_buf_append_double(struct luaws_buf *b, double n);
 void luaws_buf_printf(struct luaws_buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int luaws_error_set(struct luaws_error *err, int code, const char *kind, const char *fmt, ...) {
+int luaws_error_set(struct luaws_error *err, int code, const char *kind, const char *fmt,
+                    ...) {
   if (!err) return code;
   char *message = NULL;
   va_list args;

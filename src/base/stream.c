@@ -1,0 +1,60 @@
+#include "base/stream.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, char *dst,
+                            size_t max, struct luaws_error *err) {
+  if (s->length >= 0 && s->kind != LUAWS_STREAM_NONE) {
+    int64_t left = s->length - *position;
+    if (left <= 0) return 0;
+    if ((uint64_t)left < max) max = (size_t)left;
+  }
+  ptrdiff_t n = 0;
+  switch (s->kind) {
+  case LUAWS_STREAM_NONE:
+    return 0;
+  case LUAWS_STREAM_BYTES:
+    memcpy(dst, s->bytes.ptr + *position, max);
+    n = (ptrdiff_t)max;
+    break;
+  case LUAWS_STREAM_FILE:
+    do {
+      n = pread(s->fd, dst, max, (off_t)(s->offset + *position));
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+      return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading the body: %s",
+                             strerror(errno));
+    if (n == 0 && max > 0) {
+      return luaws_error_set(err, LUAWS_E_IO, "IOError",
+                             "the file became shorter while it was sent");
+    }
+    break;
+  case LUAWS_STREAM_FUNCTION:
+    n = s->read(s->owner, dst, max, err);
+    if (n < 0) return n;
+    break;
+  }
+  *position += n;
+  return n;
+}
+
+int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
+                        struct luaws_error *err) {
+  if (*position == 0) return 0;
+  if (s->kind == LUAWS_STREAM_FUNCTION) {
+    if (!s->rewind) {
+      return luaws_error_set(err, LUAWS_E_IO, "UnseekableStreamError",
+                             "Need to rewind the stream, but stream is not seekable.");
+    }
+    int rc = s->rewind(s->owner, err);
+    if (rc) return rc;
+  }
+  *position = 0;
+  return 0;
+}
+
+void luaws_stream_release(struct luaws_stream *s) {
+  if (s->release) s->release(s->owner);
+  *s = (struct luaws_stream){0};
+}

@@ -1,0 +1,42 @@
+/* A source of bytes for a request body: bytes in memory, a range of a file, or a function
+   that hands out chunks. It can be rewound for a retry where its kind allows. */
+#ifndef LUAWS_BASE_STREAM_H
+#define LUAWS_BASE_STREAM_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+enum luaws_stream_kind {
+  LUAWS_STREAM_NONE,
+  LUAWS_STREAM_BYTES,    /* `bytes`, kept alive by `owner` */
+  LUAWS_STREAM_FILE,     /* length bytes of fd from offset, read with pread */
+  LUAWS_STREAM_FUNCTION, /* read/rewind */
+};
+
+struct luaws_stream {
+  enum luaws_stream_kind kind;
+  int64_t length; /* bytes, or -1 when not known beforehand */
+  struct luaws_str bytes;
+  int fd;
+  int64_t offset; /* of the range's first byte in the file */
+  /* Puts at most max bytes at dst; returns their number, 0 at the end, or a negative
+   * LUAWS_E_ code. */
+  ptrdiff_t (*read)(void *owner, char *dst, size_t max, struct luaws_error *err);
+  /* Back to the first byte; NULL when the source cannot (UnseekableStreamError on a
+   * retry). */
+  int (*rewind)(void *owner, struct luaws_error *err);
+  void (*release)(
+      void *owner); /* called once when the stream is done with; may be NULL */
+  void *owner;
+};
+
+/* Reads at most max bytes of any kind of stream, at *position, which advances. As
+ * stream.read. */
+ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, char *dst,
+                            size_t max, struct luaws_error *err);
+int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
+                        struct luaws_error *err);
+/* Calls release and makes s a LUAWS_STREAM_NONE. */
+void luaws_stream_release(struct luaws_stream *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* When to try again, and after how long: the standard policy, with its token bucket
+   (legacy and adaptive beside it). Knows nothing of HTTP or services: it is told what
+   happened. */
+#ifndef LUAWS_RETRY_RETRY_H
+#define LUAWS_RETRY_RETRY_H
+
+#include "base/bytes.h"
+
+enum luaws_retry_mode { LUAWS_RETRY_STANDARD, LUAWS_RETRY_LEGACY, LUAWS_RETRY_ADAPTIVE };
+
+/* One per client. */
+struct luaws_retry_policy {
+  enum luaws_retry_mode mode;
+  int max_attempts;      /* in all, the first included */
+  double quota;          /* tokens left; starts at 500 */
+  uint64_t random_state; /* seed; tests set it */
+};
+void luaws_retry_policy_init(struct luaws_retry_policy *p, enum luaws_retry_mode mode,
+                             int max_attempts);
+
+/* One per call. */
+struct luaws_retry_state {
+  int attempt;     /* attempts made so far */
+  int quota_taken; /* by the last retry */
+  bool max_attempts_reached;
+  bool quota_reached;
+};
+
+/* What an attempt ended in. */
+struct luaws_attempt_outcome {
+  int error_code; /* enum luaws_code of a transport failure, 0 when there is a response */
+  bool connect_failed; /* of error_code: no byte was sent */
+  int status;
+  struct luaws_str code;              /* of the service's error, none for success */
+  struct luaws_str service_hyphen_id; /* for the cases that are one service's alone */
+  bool modeled_retryable;             /* the exception's shape says so */
+  bool modeled_throttling;
+  const struct luaws_str *retry_after_ms; /* x-amz-retry-after, or NULL */
+};
+
+/* After an attempt: how many ms to wait before the next, or -1 when that was the last.
+   Takes tokens for a retry and gives them back after success. */
+int64_t luaws_retry_decide(struct luaws_retry_policy *p, struct luaws_retry_state *s,
+                           const struct luaws_attempt_outcome *o);
+
+#endif

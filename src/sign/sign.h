@@ -1,0 +1,56 @@
+/* Signing a request: AWS Signature Version 4 in headers and in the query (presigned
+ * URLs). */
+#ifndef LUAWS_SIGN_SIGN_H
+#define LUAWS_SIGN_SIGN_H
+
+#include "base/error.h"
+#include "base/message.h"
+
+/* What a signature is made with: frozen for the one request. The texts belong to the
+ * caller. */
+struct luaws_creds {
+  struct luaws_str access_key;
+  struct luaws_str secret_key;
+  struct luaws_str session_token; /* none when there is none */
+};
+
+/* Signing keys by (secret, day, region, service), so that four HMACs are done once a day.
+ * A client has one. */
+struct luaws_key_cache;
+struct luaws_key_cache *luaws_key_cache_new(void);
+void luaws_key_cache_free(struct luaws_key_cache *c); /* wipes */
+
+enum luaws_payload_hash {
+  LUAWS_PAYLOAD_SIGNED, /* SHA-256 of the body; a stream is read through once and rewound
+                         */
+  LUAWS_PAYLOAD_UNSIGNED, /* UNSIGNED-PAYLOAD */
+  LUAWS_PAYLOAD_TRAILER,  /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
+};
+
+struct luaws_sign_opts {
+  struct luaws_str service; /* signing name */
+  struct luaws_str region;
+  int64_t time_s; /* seconds since the epoch */
+  enum luaws_payload_hash payload;
+  bool add_content_sha256; /* send x-amz-content-sha256 (S3 wants it) */
+  bool double_encode;      /* encode the path once more (all but the S3 family) */
+  bool
+      normalize_path; /* remove dot segments and double slashes (all but the S3 family) */
+  bool presign;       /* put the signature into the query */
+  int64_t expires_s;  /* presign: X-Amz-Expires */
+  bool omit_session_token; /* sign without the token, add it afterwards (some services'
+                              presigned URLs) */
+  struct luaws_str payload_hash;       /* hex digest known beforehand; none = compute */
+  struct luaws_key_cache *cache;       /* may be NULL */
+  struct luaws_buf *canonical_request; /* filled when given, for tests and debugging */
+  struct luaws_buf *string_to_sign;
+};
+
+/* Signs req in place: adds x-amz-date and authorization (and x-amz-security-token,
+   x-amz-content-sha256), or the X-Amz-… parameters when presigning. Headers of an earlier
+   signature are replaced, so that a retry signs anew. creds is only read; nothing secret
+   is kept but in the cache. Returns 0, or a negative LUAWS_E_… with *err filled in. */
+int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
+                     const struct luaws_sign_opts *opts, struct luaws_error *err);
+
+#endif
