@@ -20,14 +20,15 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT_SECONDS = 900
 # What a test may see of the caller's environment.
-KEPT = ("PATH", "TERM", "TMPDIR", "CI")
+KEPT = ("PATH", "TERM", "CI")
 
 
 def environment(build, home):
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     suppressions = os.path.join(ROOT, "spec", "support", "lsan.supp")
     env.update(
-        HOME=home,
+        HOME=os.path.join(home, "home"),
+        TMPDIR=os.path.join(home, "tmp"),
         LANG="C.UTF-8",
         TZ="UTC",
         LUAWS_BUILD=build,
@@ -85,7 +86,9 @@ def count(output):
 def run(job, build):
     name, command, extra = job
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="luaws-spec-") as home:
+    with tempfile.TemporaryDirectory(prefix="luaws-spec-", ignore_cleanup_errors=True) as home:
+        os.mkdir(os.path.join(home, "home"))
+        os.mkdir(os.path.join(home, "tmp"))
         env = environment(build, home)
         env.update(extra)
         process = subprocess.Popen(
