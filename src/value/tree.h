@@ -42,6 +42,7 @@ bool luaws_tree_merge(struct luaws_arena *arena, struct luaws_tree *into,
 struct luaws_tree_reader {
   struct luaws_reader base;
   const struct luaws_tree *at[256]; /* the path walked; [depth] is where it stands */
+  size_t index[256];                /* of the item last entered in the list at[i] */
   int depth;
 };
 void luaws_tree_reader_init(struct luaws_tree_reader *r, const struct luaws_tree *root);
@@ -51,6 +52,7 @@ struct luaws_tree_writer {
   struct luaws_arena *arena;
   struct luaws_tree *root;
   struct luaws_tree *open[256];
+  struct luaws_tree *last[256]; /* in open[i] */
   int depth;
   struct luaws_str pending_key;
   bool failed; /* out of memory or too deep */
