@@ -1,0 +1,57 @@
+/* The row of providers that a session asks, and the credentials it has got from it.
+
+   First provider to find something wins, an error ends the search. Credentials that
+   expire are refreshed by the provider they came from: 15 minutes ahead if that works, 10
+   minutes ahead whatever it takes. One search serves everyone who waits for it. */
+#ifndef LUAWS_CREDENTIALS_CHAIN_H
+#define LUAWS_CREDENTIALS_CHAIN_H
+
+#include "credentials/provider.h"
+
+enum { LUAWS_ADVISORY_REFRESH_S = 15 * 60, LUAWS_MANDATORY_REFRESH_S = 10 * 60 };
+
+struct luaws_chain;
+/* botocore's default chain for the settings' profile: without "env" when the profile was
+   named in code. context must outlive it. NULL without memory. */
+struct luaws_chain *luaws_chain_new(const struct luaws_provider_context *context);
+/* The providers that a source_profile is resolved with: from web identity to config-file.
+   profile_name is copied. */
+struct luaws_chain *luaws_chain_new_profile(const struct luaws_provider_context *context,
+                                            struct luaws_str profile_name);
+void luaws_chain_free(struct luaws_chain *c); /* cancels what is under way */
+
+/* Fixed credentials, used from now on and never looked for (method "explicit"). */
+int luaws_chain_set_explicit(struct luaws_chain *c, struct luaws_str access_key,
+                             struct luaws_str secret_key, struct luaws_str token,
+                             struct luaws_str account_id, struct luaws_error *err);
+
+/* By name (METHOD). "UnknownCredentialError" when there is no such provider; removing one
+   that is not there does nothing. Providers are copied. */
+int luaws_chain_insert_before(struct luaws_chain *c, struct luaws_str name,
+                              const struct luaws_provider *provider,
+                              struct luaws_error *err);
+int luaws_chain_insert_after(struct luaws_chain *c, struct luaws_str name,
+                             const struct luaws_provider *provider,
+                             struct luaws_error *err);
+void luaws_chain_remove(struct luaws_chain *c, struct luaws_str name);
+/* The i-th, or NULL past the last. */
+const struct luaws_provider *luaws_chain_provider(const struct luaws_chain *c, size_t i);
+
+/* Someone waiting for a PENDING chain. Lives in the waiter's own memory; start from {0}
+   with wake and arg set. */
+struct luaws_chain_waiter {
+  struct luaws_chain_waiter *next;
+  struct luaws_chain *chain; /* while it waits */
+  void (*wake)(void *arg);   /* once: ask again */
+  void *arg;
+};
+/* The credentials now: FOUND (a reference for the caller), PASS (there are none), PENDING
+   (waiter, when given, will be woken), or an error, which is not remembered: those who
+   waited ask anew. */
+int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
+                    struct luaws_credentials **out, struct luaws_error *err);
+void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter);
+/* What was found last, without asking; NULL when nothing was. Borrowed. */
+struct luaws_credentials *luaws_chain_current(const struct luaws_chain *c);
+
+#endif
