@@ -61,8 +61,12 @@ def jobs(build):
         if not name.startswith(("test_", "host_")):
             continue
         program = os.path.join(build, "spec", name)
-        if os.path.exists(program):
+        if name.startswith("test_") or os.path.exists(lua[0]):
             yield f"spec/c/{name}.c", [program], {}
+    for path in sorted(glob.glob(os.path.join(ROOT, "spec", "fuzz", "fuzz_*.c"))):
+        name = os.path.basename(path)[len("fuzz_") : -len(".c")]
+        program = os.path.join(build, "spec", f"replay_{name}")
+        yield f"spec/fuzz/fuzz_{name}.c", [program, os.path.join("spec", "fuzz", "corpus", name)], {}
 
 
 def count(output):
