@@ -27,7 +27,12 @@ enum luaws_payload_hash {
   LUAWS_PAYLOAD_TRAILER,  /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
 };
 
+enum luaws_sign_algorithm {
+  LUAWS_SIGN_SIGV4,
+};
+
 struct luaws_sign_opts {
+  enum luaws_sign_algorithm algorithm;
   struct luaws_str service; /* signing name */
   struct luaws_str region;
   int64_t time_s; /* seconds since the epoch */
@@ -40,6 +45,7 @@ struct luaws_sign_opts {
   int64_t expires_s;  /* presign: X-Amz-Expires */
   bool omit_session_token; /* sign without the token, add it afterwards (some services'
                               presigned URLs) */
+  bool s3express; /* the token goes by S3 Express's own name, x-amz-s3session-token */
   struct luaws_str payload_hash;       /* hex digest known beforehand; none = compute */
   struct luaws_key_cache *cache;       /* may be NULL */
   struct luaws_buf *canonical_request; /* filled when given, for tests and debugging */
@@ -48,8 +54,12 @@ struct luaws_sign_opts {
 
 /* Signs req in place: adds x-amz-date and authorization (and x-amz-security-token,
    x-amz-content-sha256), or the X-Amz-… parameters when presigning. Headers of an earlier
-   signature are replaced, so that a retry signs anew. creds is only read; nothing secret
-   is kept but in the cache. Returns 0, or a negative LUAWS_E_… with *err filled in. */
+   signature are replaced, so that a retry signs anew; a Date header is renewed and takes
+   the place of x-amz-date. An x-amz-content-sha256 header that is there already is what
+   gets signed, unless opts say add_content_sha256. creds is only read; nothing secret is
+   kept but in the cache. Returns 0, or a negative LUAWS_E_… with *err filled in:
+   "NoCredentialsError" without keys; "UnseekableStreamError" when the body is to be
+   hashed and cannot be rewound, before anything of it is read. */
 int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
                      const struct luaws_sign_opts *opts, struct luaws_error *err);
 

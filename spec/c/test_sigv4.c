@@ -1,0 +1,464 @@
+/* Signatures against those of botocore, which is where the expected texts of
+   spec/fixtures/sigv4/cases.txt come from (scripts/sigv4-cases prints them, and as many
+   more as one likes: LUAWS_SIGV4_CASES names another file). */
+#include "base/encode.h"
+#include "sign/sign.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { MAX_HEADERS = 32 };
+
+/* One case as the file has it; texts live in the arena. */
+struct sign_case {
+  struct luaws_arena arena;
+  struct luaws_str name, method, url, body, key, secret, token, service, region, payload;
+  struct luaws_str flags, canonical_request, string_to_sign, signed_query;
+  struct luaws_str time, expires;
+  struct luaws_str headers[MAX_HEADERS], added[MAX_HEADERS];
+  size_t header_count, added_count;
+};
+
+/* What one case makes of the signer. */
+struct sign_result {
+  struct luaws_request req;
+  struct luaws_buf canonical_request;
+  struct luaws_buf string_to_sign;
+  struct luaws_error err;
+  int rc;
+};
+
+static struct luaws_str unescape(struct luaws_arena *arena, struct luaws_str s) {
+  char *p = luaws_arena_alloc(arena, s.len + 1);
+  size_t n = 0;
+  for (size_t i = 0; i < s.len; i++) {
+    if (s.ptr[i] == '\\' && i + 3 < s.len) {
+      char hex[3] = {s.ptr[i + 2], s.ptr[i + 3], 0};
+      p[n++] = (char)strtol(hex, NULL, 16);
+      i += 3;
+    } else {
+      p[n++] = s.ptr[i];
+    }
+  }
+  return (struct luaws_str){p, n};
+}
+
+static void set_field(struct sign_case *c, struct luaws_str field, struct luaws_str v) {
+  const struct {
+    const char *name;
+    struct luaws_str *to;
+  } fields[] = {
+      {"case", &c->name},
+      {"method", &c->method},
+      {"url", &c->url},
+      {"body", &c->body},
+      {"key", &c->key},
+      {"secret", &c->secret},
+      {"token", &c->token},
+      {"service", &c->service},
+      {"region", &c->region},
+      {"time", &c->time},
+      {"payload", &c->payload},
+      {"flags", &c->flags},
+      {"expires", &c->expires},
+      {"canonical_request", &c->canonical_request},
+      {"string_to_sign", &c->string_to_sign},
+      {"signed_query", &c->signed_query},
+  };
+  if (luaws_str_is(field, "header")) {
+    assert_true(c->header_count < MAX_HEADERS);
+    c->headers[c->header_count++] = v;
+    return;
+  }
+  if (luaws_str_is(field, "added")) {
+    assert_true(c->added_count < MAX_HEADERS);
+    c->added[c->added_count++] = v;
+    return;
+  }
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    if (luaws_str_is(field, fields[i].name)) {
+      *fields[i].to = v;
+      return;
+    }
+  }
+  fail_msg("unknown field %.*s", LUAWS_STR_ARG(field));
+}
+
+/* The next case of *rest; false at the end. */
+static bool next_case(struct luaws_str *rest, struct sign_case *c) {
+  luaws_arena_clear(&c->arena);
+  *c = (struct sign_case){0};
+  while (rest->len) {
+    ptrdiff_t end = luaws_str_find(*rest, '\n');
+    size_t len = end < 0 ? rest->len : (size_t)end;
+    struct luaws_str line = luaws_str_sub(*rest, 0, len);
+    *rest = luaws_str_sub(*rest, len + 1, rest->len);
+    if (line.len == 0) {
+      if (c->name.len) return true;
+      continue;
+    }
+    if (line.ptr[0] == '#') continue;
+    ptrdiff_t space = luaws_str_find(line, ' ');
+    size_t name_len = space < 0 ? line.len : (size_t)space;
+    set_field(c, luaws_str_sub(line, 0, name_len),
+              unescape(&c->arena, luaws_str_sub(line, name_len + 1, line.len)));
+  }
+  return c->name.len > 0;
+}
+
+static bool has_flag(const struct sign_case *c, const char *flag) {
+  return luaws_str_find_str(c->flags, luaws_str_from(flag)) >= 0;
+}
+
+static struct luaws_str header_name(struct luaws_str line) {
+  return luaws_str_sub(line, 0, (size_t)luaws_str_find(line, ':'));
+}
+
+static struct luaws_str header_value(struct luaws_str line) {
+  return luaws_str_sub(line, (size_t)luaws_str_find(line, ':') + 2, line.len);
+}
+
+/* The request of a case, before it is signed. */
+static void build_request(struct sign_case *c, struct luaws_request *req) {
+  *req = (struct luaws_request){.arena = &c->arena, .method = c->method};
+  req->headers.arena = &c->arena;
+  struct luaws_error err = {0};
+  if (luaws_request_set_url(req, c->url, &err))
+    fail_msg("%.*s: %s", LUAWS_STR_ARG(c->name), luaws_error_message(&err));
+  for (size_t i = 0; i < c->header_count; i++)
+    luaws_headers_add(&req->headers, header_name(c->headers[i]),
+                      header_value(c->headers[i]));
+  if (c->body.ptr) {
+    req->body = (struct luaws_stream){
+        .kind = LUAWS_STREAM_BYTES, .length = (int64_t)c->body.len, .bytes = c->body};
+  }
+}
+
+static struct luaws_sign_opts case_opts(const struct sign_case *c) {
+  struct luaws_sign_opts opts = {
+      .service = c->service,
+      .region = c->region,
+      .payload = luaws_str_is(c->payload, "unsigned")  ? LUAWS_PAYLOAD_UNSIGNED
+                 : luaws_str_is(c->payload, "trailer") ? LUAWS_PAYLOAD_TRAILER
+                                                       : LUAWS_PAYLOAD_SIGNED,
+      .add_content_sha256 = has_flag(c, "add_content_sha256"),
+      .double_encode = has_flag(c, "double_encode"),
+      .normalize_path = has_flag(c, "normalize_path"),
+      .presign = has_flag(c, "presign"),
+      .s3express = has_flag(c, "s3express"),
+  };
+  assert_true(luaws_str_to_int64(c->time, &opts.time_s));
+  assert_true(luaws_str_to_int64(c->expires, &opts.expires_s));
+  return opts;
+}
+
+static struct luaws_creds case_creds(const struct sign_case *c) {
+  return (struct luaws_creds){c->key, c->secret, c->token};
+}
+
+static void assert_text(const struct sign_case *c, const char *what, struct luaws_str got,
+                        struct luaws_str wanted) {
+  if (luaws_str_eq(got, wanted)) return;
+  fail_msg("%.*s: %s\n got: %.*s\nwant: %.*s", LUAWS_STR_ARG(c->name), what,
+           LUAWS_STR_ARG(got), LUAWS_STR_ARG(wanted));
+}
+
+static void check_case(struct sign_case *c, struct luaws_key_cache *cache) {
+  struct sign_result r = {0};
+  build_request(c, &r.req);
+  struct luaws_creds creds = case_creds(c);
+  struct luaws_sign_opts opts = case_opts(c);
+  opts.cache = cache;
+  opts.canonical_request = &r.canonical_request;
+  opts.string_to_sign = &r.string_to_sign;
+  r.rc = luaws_sigv4_sign(&r.req, &creds, &opts, &r.err);
+  if (r.rc) fail_msg("%.*s: %s", LUAWS_STR_ARG(c->name), luaws_error_message(&r.err));
+  assert_text(c, "canonical request", luaws_buf_str(&r.canonical_request),
+              c->canonical_request);
+  assert_text(c, "string to sign", luaws_buf_str(&r.string_to_sign), c->string_to_sign);
+  if (opts.presign) assert_text(c, "query", r.req.query, c->signed_query);
+  for (size_t i = 0; i < c->added_count; i++) {
+    const struct luaws_str *got =
+        luaws_headers_get(&r.req.headers, header_name(c->added[i]));
+    assert_text(c, "header", got ? *got : LUAWS_STR_NONE, header_value(c->added[i]));
+  }
+  luaws_buf_clear(&r.canonical_request);
+  luaws_buf_clear(&r.string_to_sign);
+}
+
+static struct luaws_str read_file(const char *path, struct luaws_buf *buf) {
+  FILE *f = fopen(path, "rb");
+  if (!f) fail_msg("cannot open %s", path);
+  char block[4096];
+  size_t n;
+  while ((n = fread(block, 1, sizeof block, f)) > 0)
+    luaws_buf_append(buf, block, n);
+  fclose(f);
+  assert_false(buf->failed);
+  return luaws_buf_str(buf);
+}
+
+static void signs_as_the_published_vectors_and_botocore(void **state) {
+  const char *path = getenv("LUAWS_SIGV4_CASES");
+  struct luaws_buf file = {0};
+  struct luaws_str rest =
+      read_file(path ? path : LUAWS_SPEC_DIR "/fixtures/sigv4/cases.txt", &file);
+  struct luaws_key_cache *cache = luaws_key_cache_new();
+  struct sign_case c = {0};
+  size_t count = 0;
+  while (next_case(&rest, &c)) {
+    check_case(&c, NULL);
+    check_case(&c, cache);
+    check_case(&c, cache);
+    count++;
+  }
+  assert_true(count >= 70);
+  if (path) print_message("%zu cases\n", count);
+  luaws_arena_clear(&c.arena);
+  luaws_key_cache_free(cache);
+  luaws_buf_clear(&file);
+}
+
+/* ---- bodies ---- */
+
+/* The SHA-256 of 200000 bytes "a". */
+#define MANY_SHA256 "2287d207f24a941ff3b56c04c8a25ad56b63e3023207b3bb5b4ac0c9869d74be"
+enum { MANY = 200000 };
+
+struct chunks {
+  size_t left;
+  int reads;
+  int rewinds;
+};
+
+static ptrdiff_t read_chunk(void *owner, char *dst, size_t max, struct luaws_error *err) {
+  struct chunks *s = owner;
+  s->reads++;
+  size_t n = s->left < max ? s->left : max;
+  if (n > 777) n = 777;
+  memset(dst, 'a', n);
+  s->left -= n;
+  return (ptrdiff_t)n;
+}
+
+static int rewind_chunks(void *owner, struct luaws_error *err) {
+  struct chunks *s = owner;
+  s->rewinds++;
+  s->left = MANY;
+  return 0;
+}
+
+static ptrdiff_t fail_to_read(void *owner, char *dst, size_t max,
+                              struct luaws_error *err) {
+  return luaws_error_set(err, LUAWS_E_IO, "IOError", "the disk is gone");
+}
+
+/* Signs a PUT of body and gives the payload's hash that was signed. */
+static int sign_body(struct luaws_stream body, struct luaws_arena *arena,
+                     struct luaws_str *hash, struct luaws_error *err) {
+  struct luaws_request req = {.arena = arena, .method = LUAWS_STR("PUT"), .body = body};
+  req.headers.arena = arena;
+  assert_int_equal(luaws_request_set_url(&req, LUAWS_STR("https://b.example.com/k"), err),
+                   0);
+  struct luaws_creds creds = {LUAWS_STR("AK"), LUAWS_STR("secret"), LUAWS_STR_NONE};
+  struct luaws_sign_opts opts = {.service = LUAWS_STR("s3"),
+                                 .region = LUAWS_STR("us-east-1"),
+                                 .add_content_sha256 = true};
+  int rc = luaws_sigv4_sign(&req, &creds, &opts, err);
+  if (rc == 0)
+    *hash = *luaws_headers_get(&req.headers, LUAWS_STR("x-amz-content-sha256"));
+  return rc;
+}
+
+static void hashes_every_kind_of_body_and_leaves_it_at_its_start(void **state) {
+  struct luaws_arena arena = {0};
+  struct luaws_error err = {0};
+  struct luaws_str bytes_hash, file_hash, function_hash;
+  char *many = malloc(MANY);
+  memset(many, 'a', MANY);
+
+  struct luaws_stream bytes = {
+      .kind = LUAWS_STREAM_BYTES, .length = MANY, .bytes = {many, MANY}};
+  assert_int_equal(sign_body(bytes, &arena, &bytes_hash, &err), 0);
+
+  FILE *f = tmpfile();
+  fwrite("before", 1, 6, f);
+  fwrite(many, 1, MANY, f);
+  fwrite("after", 1, 5, f);
+  fflush(f);
+  struct luaws_stream file = {
+      .kind = LUAWS_STREAM_FILE, .length = MANY, .fd = fileno(f), .offset = 6};
+  assert_int_equal(sign_body(file, &arena, &file_hash, &err), 0);
+  fclose(f);
+
+  struct chunks chunks = {.left = MANY};
+  struct luaws_stream function = {.kind = LUAWS_STREAM_FUNCTION,
+                                  .length = -1,
+                                  .read = read_chunk,
+                                  .rewind = rewind_chunks,
+                                  .owner = &chunks};
+  assert_int_equal(sign_body(function, &arena, &function_hash, &err), 0);
+  assert_int_equal(chunks.left, MANY);
+  assert_int_equal(chunks.rewinds, 1);
+
+  assert_true(luaws_str_is(bytes_hash, MANY_SHA256));
+  assert_true(luaws_str_is(file_hash, MANY_SHA256));
+  assert_true(luaws_str_is(function_hash, MANY_SHA256));
+  free(many);
+  luaws_arena_clear(&arena);
+}
+
+static void refuses_a_function_without_rewind_before_reading_from_it(void **state) {
+  struct luaws_arena arena = {0};
+  struct luaws_error err = {0};
+  struct luaws_str hash;
+  struct chunks chunks = {.left = MANY};
+  struct luaws_stream body = {
+      .kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = read_chunk, .owner = &chunks};
+  assert_int_equal(sign_body(body, &arena, &hash, &err), LUAWS_E_IO);
+  assert_string_equal(err.kind, "UnseekableStreamError");
+  assert_int_equal(chunks.reads, 0);
+  luaws_error_clear(&err);
+  luaws_arena_clear(&arena);
+}
+
+static void passes_on_why_a_body_could_not_be_read(void **state) {
+  struct luaws_arena arena = {0};
+  struct luaws_error err = {0};
+  struct luaws_str hash;
+  struct luaws_stream body = {.kind = LUAWS_STREAM_FUNCTION,
+                              .length = -1,
+                              .read = fail_to_read,
+                              .rewind = rewind_chunks};
+  assert_int_equal(sign_body(body, &arena, &hash, &err), LUAWS_E_IO);
+  assert_string_equal(err.message, "the disk is gone");
+  luaws_error_clear(&err);
+  luaws_arena_clear(&arena);
+}
+
+/* ---- the rest ---- */
+
+static void signs_anew_what_was_signed_before(void **state) {
+  static const char *const flags[] = {"double_encode normalize_path",
+                                      "double_encode normalize_path presign"};
+  for (size_t i = 0; i < 2; i++) {
+    struct sign_case c = {.name = LUAWS_STR("twice"),
+                          .method = LUAWS_STR("GET"),
+                          .url = LUAWS_STR("https://example.com/a?b=c"),
+                          .key = LUAWS_STR("AK"),
+                          .secret = LUAWS_STR("secret"),
+                          .token = LUAWS_STR("token"),
+                          .service = LUAWS_STR("service"),
+                          .region = LUAWS_STR("us-east-1"),
+                          .payload = LUAWS_STR("signed"),
+                          .flags = luaws_str_from(flags[i]),
+                          .time = LUAWS_STR("1000000000"),
+                          .expires = LUAWS_STR("60")};
+    struct luaws_request twice, once;
+    struct luaws_creds creds = case_creds(&c);
+    struct luaws_sign_opts opts = case_opts(&c);
+    struct luaws_error err = {0};
+    build_request(&c, &twice);
+    assert_int_equal(luaws_sigv4_sign(&twice, &creds, &opts, &err), 0);
+    opts.time_s += 100000;
+    creds.access_key = LUAWS_STR("AK2");
+    assert_int_equal(luaws_sigv4_sign(&twice, &creds, &opts, &err), 0);
+    build_request(&c, &once);
+    assert_int_equal(luaws_sigv4_sign(&once, &creds, &opts, &err), 0);
+
+    assert_text(&c, "query", twice.query, once.query);
+    assert_int_equal(twice.headers.count, once.headers.count);
+    for (size_t j = 0; j < once.headers.count; j++) {
+      assert_text(&c, "header",
+                  *luaws_headers_get(&twice.headers, once.headers.items[j].name),
+                  once.headers.items[j].value);
+    }
+    luaws_arena_clear(&c.arena);
+  }
+}
+
+static void adds_the_token_after_signing_when_told_to(void **state) {
+  struct luaws_arena arena = {0};
+  struct luaws_request req = {.arena = &arena, .method = LUAWS_STR("GET")};
+  req.headers.arena = &arena;
+  struct luaws_error err = {0};
+  assert_int_equal(luaws_request_set_url(&req, LUAWS_STR("https://example.com/"), &err),
+                   0);
+  struct luaws_creds creds = {LUAWS_STR("AK"), LUAWS_STR("secret"), LUAWS_STR("to/ken")};
+  struct luaws_sign_opts opts = {.service = LUAWS_STR("iotdevicegateway"),
+                                 .region = LUAWS_STR("us-east-1"),
+                                 .presign = true,
+                                 .expires_s = 60,
+                                 .omit_session_token = true};
+  assert_int_equal(luaws_sigv4_sign(&req, &creds, &opts, &err), 0);
+  assert_true(luaws_str_ends(req.query, LUAWS_STR("&X-Amz-Security-Token=to%2Fken")));
+  ptrdiff_t signature = luaws_str_find_str(req.query, LUAWS_STR("&X-Amz-Signature="));
+  assert_true(signature > 0 &&
+              signature < luaws_str_find_str(req.query, LUAWS_STR("Tok")));
+
+  opts.presign = false;
+  req.query = LUAWS_STR("");
+  assert_int_equal(luaws_sigv4_sign(&req, &creds, &opts, &err), 0);
+  assert_true(luaws_str_is(
+      *luaws_headers_get(&req.headers, LUAWS_STR("x-amz-security-token")), "to/ken"));
+  assert_true(
+      luaws_str_find_str(*luaws_headers_get(&req.headers, LUAWS_STR("Authorization")),
+                         LUAWS_STR("security-token")) < 0);
+  luaws_arena_clear(&arena);
+}
+
+static void says_that_there_are_no_credentials(void **state) {
+  struct luaws_request req = {0};
+  struct luaws_creds creds = {0};
+  struct luaws_sign_opts opts = {0};
+  struct luaws_error err = {0};
+  assert_int_equal(luaws_sigv4_sign(&req, &creds, &opts, &err), LUAWS_E_CREDENTIALS);
+  assert_string_equal(err.kind, "NoCredentialsError");
+  luaws_error_clear(&err);
+}
+
+/* Forty keys through a cache that holds fewer. */
+static void keeps_signing_right_when_the_cache_is_full(void **state) {
+  struct luaws_key_cache *cache = luaws_key_cache_new();
+  struct luaws_error err = {0};
+  struct luaws_arena arena = {0};
+  char secret[16];
+  for (int i = 0; i < 120; i++) {
+    struct luaws_str authorization[2];
+    snprintf(secret, sizeof secret, "secret%d", i % 40);
+    struct luaws_creds creds = {LUAWS_STR("AK"), luaws_str_from(secret), LUAWS_STR_NONE};
+    for (int j = 0; j < 2; j++) {
+      struct luaws_request req = {.arena = &arena, .method = LUAWS_STR("GET")};
+      req.headers.arena = &arena;
+      luaws_request_set_url(&req, LUAWS_STR("https://example.com/"), &err);
+      struct luaws_sign_opts opts = {
+          .service = LUAWS_STR("s"), .region = LUAWS_STR("r"), .cache = j ? cache : NULL};
+      assert_int_equal(luaws_sigv4_sign(&req, &creds, &opts, &err), 0);
+      authorization[j] = *luaws_headers_get(&req.headers, LUAWS_STR("Authorization"));
+    }
+    assert_true(luaws_str_eq(authorization[0], authorization[1]));
+  }
+  luaws_arena_clear(&arena);
+  luaws_key_cache_free(cache);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(signs_as_the_published_vectors_and_botocore),
+      cmocka_unit_test(hashes_every_kind_of_body_and_leaves_it_at_its_start),
+      cmocka_unit_test(refuses_a_function_without_rewind_before_reading_from_it),
+      cmocka_unit_test(passes_on_why_a_body_could_not_be_read),
+      cmocka_unit_test(signs_anew_what_was_signed_before),
+      cmocka_unit_test(adds_the_token_after_signing_when_told_to),
+      cmocka_unit_test(says_that_there_are_no_credentials),
+      cmocka_unit_test(keeps_signing_right_when_the_cache_is_full),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
