@@ -137,6 +137,22 @@ describe("jmespath", function()
     assert.equal("integer", math.type(jmespath.search("floor(`1.5`)")))
   end)
 
+  it("orders strings by their code points, whatever the locale", function()
+    local names, letters = {}, { "a", "Z", "é", "B", "日", "A", "z", "😀", "", "aB", "ab" }
+    for _, letter in ipairs(letters) do
+      names[letter] = true
+    end
+    local sorted = { "", "A", "B", "Z", "a", "aB", "ab", "z", "é", "日", "😀" }
+    local locale = os.setlocale(nil, "collate")
+    for _, other in ipairs { "C", "C.UTF-8", "en_US.UTF-8", "de_DE.UTF-8" } do
+      os.setlocale(other, "collate")
+      local found = { jmespath.search("sort(@)", letters), jmespath.search("keys(@)", names),
+        jmespath.search("'Z' < 'a'"), jmespath.search("max(@)", letters) }
+      os.setlocale(locale, "collate")
+      assert.same({ sorted, sorted, true, "😀" }, found)
+    end
+  end)
+
   it("goes through objects by sorted key", function()
     local document = {}
     for i = 1, 50 do

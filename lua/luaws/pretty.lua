@@ -1,9 +1,14 @@
 --- A readable dump of any value, in the look of a Lua table: keys sorted and aligned, short tables on one
 --- line, ResponseMetadata last, and what is long cut with a note of how much more there is.
 ---
----     print(pretty(response))
----     io.write(pretty(response, { color = true, max_lines = 40 }), "\n")
+---     local pretty = require("luaws.pretty")
+---     print(pretty.dump(response))
+---     io.write(pretty.dump(response, { color = true, max_lines = 40 }), "\n")
+---
+--- The module can be called like dump itself, so that it serves as aws.pretty.
 local cjson = require("cjson")
+
+local pretty = {}
 
 local DEFAULTS = {
   width = 80,        -- columns that a table on one line may fill
@@ -249,7 +254,7 @@ end
 ---@param value any
 ---@param options table|nil width, max_depth, max_items, max_string, max_lines, color
 ---@return string
-local function pretty(value, options)
+function pretty.dump(value, options)
   local style = setmetatable({}, { __index = DEFAULTS })
   for name, setting in pairs(options or {}) do
     style[name] = setting
@@ -258,4 +263,7 @@ local function pretty(value, options)
   return style.max_lines and cut_lines(text, style) or text
 end
 
-return pretty
+return setmetatable(pretty, {
+  __name = "luaws.pretty",
+  __call = function(_, value, options) return pretty.dump(value, options) end,
+})

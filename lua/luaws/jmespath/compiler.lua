@@ -300,11 +300,12 @@ KINDS["not"] = function(node, context)
   return function(value) return is_false(child(value)) end
 end
 
+local before = values.before
 local ORDER = {
-  lt = function(a, b) return a < b end,
-  lte = function(a, b) return a <= b end,
-  gt = function(a, b) return a > b end,
-  gte = function(a, b) return a >= b end,
+  lt = before,
+  lte = function(a, b) return a == b or before(a, b) end,
+  gt = function(a, b) return before(b, a) end,
+  gte = function(a, b) return a == b or before(b, a) end,
 }
 
 function KINDS.comparator(node, context)

@@ -159,12 +159,10 @@ local function extreme(items, keys, before)
   return items[best]
 end
 
-local function less(a, b)
-  return a < b
-end
+local less = values.before
 
 local function more(a, b)
-  return a > b
+  return less(b, a)
 end
 
 define("max", { sortables }, function(_, items) return extreme(items, items, more) end)

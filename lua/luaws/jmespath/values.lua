@@ -76,6 +76,33 @@ function values.is_false(v)
   return v == nil or v == false or v == "" or v == null or type(v) == "table" and next(v) == nil
 end
 
+-- Lua compares strings by the locale's rules, which a host program may have set; JMESPath compares code
+-- points, and these are in the order of their bytes.
+local set_locale = os and os.setlocale
+
+local function plain_order()
+  return set_locale ~= nil and set_locale(nil, "collate") == "C"
+end
+
+local function bytes_before(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then
+      return x < y
+    end
+  end
+  return #a < #b
+end
+
+--- Whether a comes before b; both are numbers, or both strings.
+---@return boolean
+function values.before(a, b)
+  if type(a) == "number" or plain_order() then
+    return a < b
+  end
+  return bytes_before(a, b)
+end
+
 --- The keys of an object in order, so that what is made of them does not change from run to run.
 ---@return table
 function values.sorted_keys(object)
@@ -85,9 +112,9 @@ function values.sorted_keys(object)
     plain = plain and type(key) == "string"
   end
   if plain then
-    table.sort(keys)
+    table.sort(keys, not plain_order() and bytes_before or nil)
   else
-    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    table.sort(keys, function(a, b) return bytes_before(tostring(a), tostring(b)) end)
   end
   return keys
 end
@@ -151,13 +178,14 @@ function values.stable_sort(items, keys)
   for i = 1, n do
     from[i] = i
   end
+  local before = values.before
   local width = 1
   while width < n do
     for low = 1, n, 2 * width do
       local middle, high = math.min(low + width, n + 1), math.min(low + 2 * width, n + 1)
       local left, right = low, middle
       for k = low, high - 1 do
-        local take_right = left >= middle or right < high and keys[from[right]] < keys[from[left]]
+        local take_right = left >= middle or right < high and before(keys[from[right]], keys[from[left]])
         if take_right then
           to[k], right = from[right], right + 1
         else
