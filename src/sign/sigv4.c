@@ -12,6 +12,7 @@
 
 #include "base/encode.h"
 #include "base/time.h"
+#include "base/uri.h"
 #include "sign/keys.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
@@ -190,40 +191,12 @@ static void append_headers(const struct sign_state *st, struct luaws_buf *out) {
 
 /* ---- path and query ---- */
 
-/* RFC 3986 section 5.2.4, and AWS wants empty segments out as well. */
-static void append_normalized(struct luaws_buf *out, struct luaws_str path) {
-  size_t start = out->len;
-  luaws_buf_append_char(out, '/');
-  for (size_t i = 0; i < path.len;) {
-    size_t from = i;
-    while (i < path.len && path.ptr[i] != '/')
-      i++;
-    struct luaws_str segment = luaws_str_sub(path, from, i - from);
-    i++;
-    if (segment.len == 0 || luaws_str_is(segment, ".") || out->failed) continue;
-    if (luaws_str_is(segment, "..")) {
-      /* Back to the slash before the last segment. */
-      size_t len = out->len;
-      if (len > start + 1) len--;
-      while (len > start + 1 && out->ptr[len - 1] != '/')
-        len--;
-      luaws_buf_truncate(out, len);
-    } else {
-      luaws_buf_append_str(out, segment);
-      luaws_buf_append_char(out, '/');
-    }
-  }
-  bool ends_in_slash = path.len && path.ptr[path.len - 1] == '/';
-  if (!out->failed && out->len > start + 1 && !ends_in_slash)
-    luaws_buf_truncate(out, out->len - 1);
-}
-
 static void append_path(const struct sign_state *st, struct luaws_buf *out) {
   struct luaws_str path = st->req->path.len ? st->req->path : LUAWS_STR("/");
   if (st->opts->normalize_path) {
     struct luaws_buf *text = st->opts->double_encode ? &st->cache->text : out;
     if (text != out) luaws_buf_reset(text);
-    append_normalized(text, path);
+    luaws_path_normalize(text, path);
     path = luaws_buf_str(text);
   }
   if (st->opts->double_encode) {

@@ -1,0 +1,571 @@
+/* One request and its response.
+
+   An exchange prepares everything that libcurl needs in its arena (URL, header list),
+   waits for a slot, and is then told by libcurl's callbacks what happens. What its owner
+   must hear is put on the loop's ready list. Stream functions, which may be a script's,
+   are not called inside libcurl either: the read callback pauses the sending, the ready
+   list asks the function for the next chunk, and the sending goes on. */
+#include "http/pool.h"
+
+#include "http/failure.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+  MAX_HEADER_BYTES = 1 << 20,   /* of all headers of a response */
+  RESERVE_MAX_BYTES = 16 << 20, /* believed of a Content-Length beforehand */
+};
+#define DEFAULT_MAX_BODY_BYTES (UINT64_C(2) << 30)
+
+/* ---- preparing ---- */
+
+static char *put(char *p, struct luaws_str s) {
+  if (s.len) memcpy(p, s.ptr, s.len);
+  return p + s.len;
+}
+
+static bool build_url(struct luaws_exchange *x) {
+  const struct luaws_request *r = x->request;
+  char *p = luaws_arena_alloc(&x->arena, r->scheme.len + r->host.len + r->path.len +
+                                             r->query.len + sizeof "://?");
+  if (!p) return false;
+  x->url = p;
+  char *path = p = put(put(put(p, r->scheme), LUAWS_STR("://")), r->host);
+  p = put(p, r->path);
+  if (r->query.len) p = put(put(p, LUAWS_STR("?")), r->query);
+  /* libcurl percent-encodes what is not ASCII: that would not be what was signed. */
+  for (const char *q = path; q < p && !x->target; q++) {
+    if ((unsigned char)*q >= 0x7f) {
+      x->target = x->proxy && luaws_str_is(r->scheme, "http") ? x->url : path;
+    }
+  }
+  return true;
+}
+
+static bool add_line(struct luaws_exchange *x, struct curl_slist ***tail, char *line) {
+  struct curl_slist *node = luaws_arena_alloc(&x->arena, sizeof *node);
+  if (!node) return false;
+  node->data = line;
+  **tail = node;
+  *tail = &node->next;
+  return true;
+}
+
+static bool add_header(struct luaws_exchange *x, struct curl_slist ***tail,
+                       struct luaws_str name, struct luaws_str value) {
+  char *line = luaws_arena_alloc(&x->arena, name.len + value.len + sizeof ": ");
+  if (!line) return false;
+  /* "Name;" is how libcurl is told of an empty value; "Name:" would take it away. */
+  bool empty = luaws_str_trim(value).len == 0;
+  char *p = put(put(line, name), empty ? LUAWS_STR(";") : LUAWS_STR(": "));
+  if (!empty) put(p, value);
+  return add_line(x, tail, line);
+}
+
+static bool has_any(struct luaws_str s, const char *bad, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (s.len && memchr(s.ptr, bad[i], s.len)) return true;
+  }
+  return false;
+}
+
+static int check_request(const struct luaws_request *r, struct luaws_error *err) {
+  static const char line_ends[] = {'\r', '\n', 0}, not_in_url[] = {'\r', '\n', 0, ' '};
+  for (size_t i = 0; i < r->headers.count; i++) {
+    const struct luaws_header *h = &r->headers.items[i];
+    if (h->name.len == 0 || has_any(h->name, line_ends, 3) ||
+        has_any(h->name, ": ;", 3) || has_any(h->value, line_ends, 3))
+      return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "invalid header '%.*s'",
+                             LUAWS_STR_ARG(h->name));
+  }
+  if (r->method.len == 0 || has_any(r->method, not_in_url, 4))
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "invalid method");
+  if (r->host.len == 0 || has_any(r->scheme, not_in_url, 4) ||
+      has_any(r->host, not_in_url, 4) || has_any(r->host, "/?#@", 4) ||
+      has_any(r->path, not_in_url, 4) || has_any(r->path, "?#", 2) ||
+      has_any(r->query, not_in_url, 4) || has_any(r->query, "#", 1))
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "Invalid endpoint: %.*s://%.*s", LUAWS_STR_ARG(r->scheme),
+                           LUAWS_STR_ARG(r->host));
+  return 0;
+}
+
+/* What the request's own headers say about its body. */
+struct framing {
+  bool chunked, has_length, has_type, has_accept, has_host;
+  int64_t length;
+};
+
+/* Headers that libcurl is to make, or would add unasked, are told apart here. */
+static bool build_headers(struct luaws_exchange *x, struct framing *f) {
+  const struct luaws_request *r = x->request;
+  struct curl_slist **tail = &x->headers;
+  bool ok = true;
+  for (size_t i = 0; ok && i < r->headers.count; i++) {
+    const struct luaws_header *h = &r->headers.items[i];
+    if (luaws_str_eq_nocase(h->name, LUAWS_STR("host"))) continue;
+    if (luaws_str_eq_nocase(h->name, LUAWS_STR("content-length"))) {
+      f->has_length = luaws_str_to_int64(luaws_str_trim(h->value), &f->length);
+      continue;
+    }
+    if (luaws_str_eq_nocase(h->name, LUAWS_STR("expect")) && x->options.expect_continue)
+      continue;
+    if (luaws_str_eq_nocase(h->name, LUAWS_STR("transfer-encoding"))) {
+      f->chunked = luaws_str_eq_nocase(luaws_str_trim(h->value), LUAWS_STR("chunked"));
+      if (f->chunked) continue;
+    }
+    f->has_type |= luaws_str_eq_nocase(h->name, LUAWS_STR("content-type"));
+    f->has_accept |= luaws_str_eq_nocase(h->name, LUAWS_STR("accept"));
+    ok = add_header(x, &tail, h->name, h->value);
+  }
+  ok = ok && add_header(x, &tail, LUAWS_STR("Host"), r->host);
+  if (ok && x->options.expect_continue)
+    ok = add_header(x, &tail, LUAWS_STR("Expect"), LUAWS_STR("100-continue"));
+
+  const struct luaws_stream *body = &r->body;
+  bool get = luaws_str_is(r->method, "GET"), head = luaws_str_is(r->method, "HEAD");
+  bool none = body->kind == LUAWS_STREAM_NONE || (body->length == 0 && !f->chunked);
+  if (none && (get || head || luaws_str_is(r->method, "DELETE") ||
+               luaws_str_is(r->method, "OPTIONS"))) {
+    x->mode = head ? LUAWS_SEND_HEAD : LUAWS_SEND_NONE;
+    if (ok && f->has_length) ok = add_line(x, &tail, (char *)"Content-Length: 0");
+  } else {
+    x->body_length = none ? 0 : f->chunked ? -1 : body->length;
+    if (!none && x->body_length < 0 && f->has_length && !f->chunked)
+      x->body_length = f->length;
+    bool small = none || (body->kind == LUAWS_STREAM_BYTES && x->body_length >= 0 &&
+                          x->body_length <= LUAWS_SMALL_BODY_BYTES);
+    x->mode = small && !(x->options.expect_continue && !none) ? LUAWS_SEND_MEMORY
+                                                              : LUAWS_SEND_READ;
+    if (ok && x->body_length < 0)
+      ok = add_line(x, &tail, (char *)"Transfer-Encoding: chunked");
+    if (ok && !x->options.expect_continue) ok = add_line(x, &tail, (char *)"Expect:");
+    if (ok && !f->has_type && x->mode == LUAWS_SEND_MEMORY)
+      ok = add_line(x, &tail, (char *)"Content-Type:");
+  }
+  if (ok && !f->has_accept) ok = add_line(x, &tail, (char *)"Accept:");
+  if (ok && x->proxy) ok = add_line(x, &tail, (char *)"Proxy-Connection:");
+  /* The methods that libcurl uses of itself in these modes need no name. */
+  bool natural = x->mode == LUAWS_SEND_NONE     ? get
+                 : x->mode == LUAWS_SEND_HEAD   ? head
+                 : x->mode == LUAWS_SEND_MEMORY ? luaws_str_is(r->method, "POST")
+                                                : luaws_str_is(r->method, "PUT");
+  if (ok && !natural) {
+    x->method = luaws_arena_str(&x->arena, r->method).ptr;
+    ok = x->method;
+  }
+  return ok;
+}
+
+static void tell(struct luaws_ready *r);
+static void on_silence(struct luaws_alarm *a);
+
+int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *request,
+                         const struct luaws_exchange_options *o,
+                         struct luaws_exchange **out, struct luaws_error *err) {
+  assert(p->loop);
+  int rc = check_request(request, err);
+  if (rc == 0) rc = luaws_pool_open(p, err);
+  if (rc) return rc;
+  struct luaws_exchange *x = calloc(1, sizeof *x);
+  if (!x) return luaws_error_memory(err);
+  x->pool = p;
+  x->loop = p->loop;
+  x->request = request;
+  x->options = *o;
+  if (!x->options.max_body_bytes) x->options.max_body_bytes = DEFAULT_MAX_BODY_BYTES;
+  x->ready.run = tell;
+  x->alarm.ring = on_silence;
+  x->body_expected = -1;
+  x->proxy = luaws_proxy_for(&p->proxies, request->scheme, request->host);
+  x->next = p->exchanges;
+  if (x->next) x->next->prev = x;
+  p->exchanges = x;
+  x->loop->under_way++;
+
+  struct framing f = {0};
+  if (!build_url(x) || !build_headers(x, &f)) {
+    luaws_exchange_free(x);
+    return luaws_error_memory(err);
+  }
+  luaws_pool_enqueue(p, x);
+  *out = x;
+  return 0;
+}
+
+/* ---- ending ---- */
+
+void luaws_exchange_finish(struct luaws_exchange *x) {
+  if (x->finished) return;
+  x->finished = true;
+  luaws_alarm_stop(x->loop, &x->alarm);
+  luaws_pool_withdraw(x->pool, x);
+  x->loop->under_way--;
+  if (!x->streamed) x->response.body = luaws_buf_str(&x->body);
+  if (!x->done_told) x->done_due = true;
+  if (x->streamed) x->progress_due = true;
+  /* While its stream function runs, what follows from this waits for its return. */
+  if (!x->filling) luaws_ready_add(x->loop, &x->ready);
+}
+
+void luaws_exchange_failed(struct luaws_exchange *x, CURLcode code) {
+  if (x->err.code) return; /* a callback of ours knows better */
+  if (code == CURLE_PARTIAL_FILE && x->streamed && x->body_expected >= 0) {
+    luaws_error_set(&x->err, LUAWS_E_CLOSED, "IncompleteReadError",
+                    "%llu read, but total bytes expected is %lld.",
+                    (unsigned long long)x->body_received, (long long)x->body_expected);
+    return;
+  }
+  luaws_failure_explain(x, code);
+}
+
+static void end_in_failure(struct luaws_exchange *x, CURLcode code) {
+  if (x->finished) return;
+  luaws_exchange_failed(x, code);
+  luaws_exchange_finish(x);
+}
+
+/* Nothing moved since active_ms. A body that is not being read, or a request whose own
+   source is slow, is not the server's silence. */
+static void on_silence(struct luaws_alarm *a) {
+  struct luaws_exchange *x = LUAWS_CONTAINER(a, struct luaws_exchange, alarm);
+  int64_t now = luaws_monotonic_ms(), timeout = x->pool->options.read_timeout_ms;
+  if (x->recv_paused || x->send_paused) x->active_ms = now;
+  if (now - x->active_ms < timeout) {
+    luaws_alarm_set(x->loop, a, x->active_ms + timeout); /* it just left the heap */
+    return;
+  }
+  end_in_failure(x, CURLE_OPERATION_TIMEDOUT);
+}
+
+void luaws_exchange_free(struct luaws_exchange *x) {
+  if (!x) return;
+  if (x->filling) {
+    x->free_later = true;
+    return;
+  }
+  if (!x->finished) {
+    x->finished = true;
+    luaws_alarm_stop(x->loop, &x->alarm);
+    luaws_pool_withdraw(x->pool, x);
+    x->loop->under_way--;
+  }
+  luaws_ready_remove(&x->ready);
+  if (x->pool) {
+    if (x->next) x->next->prev = x->prev;
+    if (x->prev) {
+      x->prev->next = x->next;
+    } else {
+      x->pool->exchanges = x->next;
+    }
+  }
+  luaws_arena_wipe(&x->arena); /* signatures and tokens are among the headers */
+  luaws_buf_clear(&x->body);
+  luaws_error_clear(&x->err);
+  free(x->fill);
+  free(x);
+}
+
+/* ---- what libcurl tells ---- */
+
+int luaws_exchange_on_request(void *arg, char *ip, char *local_ip, int port,
+                              int local_port) {
+  struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  x->requested = true;
+  x->active_ms = luaws_monotonic_ms();
+  if (luaws_alarm_set(x->loop, &x->alarm,
+                      x->active_ms + x->pool->options.read_timeout_ms))
+    return CURL_PREREQFUNC_OK;
+  luaws_error_memory(&x->err);
+  return CURL_PREREQFUNC_ABORT;
+}
+
+static struct luaws_header *find_header(struct luaws_exchange *x, struct luaws_str name) {
+  struct luaws_headers *h = &x->response.headers;
+  for (size_t i = 0; i < h->count; i++) {
+    if (luaws_str_eq(h->items[i].name, name)) return &h->items[i];
+  }
+  return NULL;
+}
+
+/* Repeated headers become one, joined as urllib3 shows them. */
+static bool append_value(struct luaws_exchange *x, struct luaws_header *h,
+                         struct luaws_str between, struct luaws_str more) {
+  size_t len = h->value.len + between.len + more.len;
+  char *p = luaws_arena_alloc(&x->arena, len + 1);
+  if (!p) return false;
+  put(put(put(p, h->value), between), more);
+  h->value = (struct luaws_str){p, len};
+  return true;
+}
+
+static bool add_response_header(struct luaws_exchange *x, struct luaws_str line) {
+  struct luaws_headers *h = &x->response.headers;
+  ptrdiff_t colon = luaws_str_find(line, ':');
+  if (colon <= 0) return true; /* not a header; as urllib3, go on */
+  struct luaws_str name =
+      luaws_arena_str(&x->arena, luaws_str_trim(luaws_str_sub(line, 0, (size_t)colon)));
+  if (!name.ptr) return false;
+  for (size_t i = 0; i < name.len; i++) {
+    if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z') ((char *)name.ptr)[i] |= 0x20;
+  }
+  struct luaws_str value =
+      luaws_str_trim(luaws_str_sub(line, (size_t)colon + 1, line.len));
+  struct luaws_header *old = find_header(x, name);
+  if (old) return append_value(x, old, LUAWS_STR(", "), value);
+  if (h->count == x->header_cap) {
+    size_t cap = x->header_cap ? x->header_cap * 2 : 16;
+    struct luaws_header *items = luaws_arena_alloc(&x->arena, cap * sizeof *items);
+    if (!items) return false;
+    if (h->count) memcpy(items, h->items, h->count * sizeof *items);
+    h->items = items;
+    x->header_cap = cap;
+  }
+  value = luaws_arena_str(&x->arena, value);
+  if (!value.ptr) return false;
+  h->items[h->count++] = (struct luaws_header){name, value};
+  return true;
+}
+
+static void begin_head(struct luaws_exchange *x, struct luaws_str line) {
+  ptrdiff_t space = luaws_str_find(line, ' ');
+  struct luaws_str digits = luaws_str_sub(line, (size_t)space + 1, 3);
+  int64_t status = 0;
+  if (space > 0) luaws_str_to_int64(digits, &status);
+  x->response.status = (int)status;
+  x->response.headers.count = 0;
+  x->response.headers.arena = &x->arena;
+}
+
+static void end_head(struct luaws_exchange *x) {
+  int status = x->response.status;
+  if (status < 200) return; /* informational: another head follows */
+  x->head_done = true;
+  x->streamed = x->options.stream && !(x->options.stream_only_2xx && status >= 300);
+  const struct luaws_header *length = find_header(x, LUAWS_STR("content-length"));
+  if (length && !luaws_str_to_int64(length->value, &x->body_expected))
+    x->body_expected = -1;
+  if (x->streamed) {
+    x->done_due = true;
+    luaws_ready_add(x->loop, &x->ready);
+  } else if (x->body_expected > 0 && x->mode != LUAWS_SEND_HEAD) {
+    int64_t size =
+        x->body_expected < RESERVE_MAX_BYTES ? x->body_expected : RESERVE_MAX_BYTES;
+    if ((uint64_t)size <= x->options.max_body_bytes)
+      luaws_buf_reserve(&x->body, (size_t)size);
+    x->body.failed = false; /* it was a wish */
+  }
+}
+
+size_t luaws_exchange_on_header(char *ptr, size_t size, size_t count, void *arg) {
+  struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  struct luaws_str line = {ptr, size * count};
+  x->active_ms = luaws_monotonic_ms();
+  if (x->head_done) return line.len; /* trailers */
+  x->header_bytes += line.len;
+  if (x->header_bytes > MAX_HEADER_BYTES) {
+    luaws_error_set(&x->err, LUAWS_E_HTTP, "HTTPClientError",
+                    "An HTTP Client raised an unhandled exception: the headers are "
+                    "larger than %d bytes",
+                    MAX_HEADER_BYTES);
+    return 0;
+  }
+  bool folded = line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
+  struct luaws_str text = luaws_str_trim(line);
+  bool ok = true;
+  if (text.len == 0) {
+    end_head(x);
+  } else if (folded) {
+    struct luaws_headers *h = &x->response.headers;
+    if (h->count) ok = append_value(x, &h->items[h->count - 1], LUAWS_STR(" "), text);
+  } else if (luaws_str_starts(text, LUAWS_STR("HTTP/"))) {
+    begin_head(x, text);
+  } else {
+    ok = add_response_header(x, line);
+  }
+  if (ok) return line.len;
+  luaws_error_memory(&x->err);
+  return 0;
+}
+
+size_t luaws_exchange_on_body(char *data, size_t size, size_t count, void *arg) {
+  struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  size_t len = size * count;
+  x->active_ms = luaws_monotonic_ms();
+  if (x->streamed) {
+    size_t there = x->body.len - x->body_read;
+    if (there && there + len > LUAWS_STREAM_HIGH_BYTES) {
+      x->recv_paused = true;
+      return CURL_WRITEFUNC_PAUSE;
+    }
+    if (x->body_read && x->body.cap - x->body.len <= len) {
+      memmove(x->body.ptr, x->body.ptr + x->body_read, there);
+      luaws_buf_truncate(&x->body, there);
+      x->body_read = 0;
+    }
+    x->progress_due = true;
+    luaws_ready_add(x->loop, &x->ready);
+  } else if (x->body_received + len > x->options.max_body_bytes) {
+    luaws_error_set(&x->err, LUAWS_E_LIMIT, "HTTPClientError",
+                    "An HTTP Client raised an unhandled exception: the response is "
+                    "larger than %llu bytes",
+                    (unsigned long long)x->options.max_body_bytes);
+    return 0;
+  }
+  luaws_buf_append(&x->body, data, len);
+  if (x->body.failed) {
+    luaws_error_memory(&x->err);
+    return 0;
+  }
+  x->body_received += len;
+  return len;
+}
+
+/* ---- the request's body ---- */
+
+static size_t give_filled(struct luaws_exchange *x, char *dst, size_t max) {
+  size_t there = x->fill_len - x->fill_at;
+  if (there == 0) {
+    if (x->fill_ended) return 0;
+    x->fill_due = x->send_paused = true;
+    luaws_ready_add(x->loop, &x->ready);
+    return CURL_READFUNC_PAUSE;
+  }
+  if (there < max) max = there;
+  memcpy(dst, x->fill + x->fill_at, max);
+  x->fill_at += max;
+  x->sent += (int64_t)max;
+  return max;
+}
+
+size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg) {
+  struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  x->active_ms = luaws_monotonic_ms();
+  if (x->request->body.kind == LUAWS_STREAM_FUNCTION)
+    return give_filled(x, dst, size * count);
+  ptrdiff_t n =
+      luaws_stream_read(&x->request->body, &x->sent, dst, size * count, &x->err);
+  return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+/* libcurl begins again when a kept connection turns out to be dead. A function that has
+   moved on is not rewound here: the retry that follows the failure does that. */
+int luaws_exchange_on_seek(void *arg, curl_off_t offset, int origin) {
+  struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_FAIL;
+  if (x->request->body.kind == LUAWS_STREAM_FUNCTION) {
+    if (x->fill_end != (int64_t)x->fill_len) return CURL_SEEKFUNC_FAIL;
+    x->fill_at = 0;
+  }
+  x->sent = 0;
+  return CURL_SEEKFUNC_OK;
+}
+
+static void go_on(struct luaws_exchange *x) {
+  int bits =
+      (x->recv_paused ? CURLPAUSE_RECV : 0) | (x->send_paused ? CURLPAUSE_SEND : 0);
+  x->active_ms = luaws_monotonic_ms();
+  CURLcode code = x->pool->curl->easy_pause(x->slot->easy, bits);
+  if (code != CURLE_OK) end_in_failure(x, code);
+}
+
+/* Asks the stream function for more. Anything may happen to x meanwhile but its memory
+   stays. */
+static int fill(struct luaws_exchange *x, struct luaws_error *err) {
+  if (!x->fill && !(x->fill = malloc(LUAWS_FILL_BYTES))) return luaws_error_memory(err);
+  /* With a Content-Length of the request's own, no more than that many bytes fit. */
+  size_t max = LUAWS_FILL_BYTES;
+  if (x->body_length >= 0 && x->body_length - x->fill_end < (int64_t)max)
+    max = (size_t)(x->body_length - x->fill_end);
+  ptrdiff_t n =
+      max ? luaws_stream_read(&x->request->body, &x->fill_end, x->fill, max, err) : 0;
+  if (n < 0) return (int)n;
+  x->fill_at = 0;
+  x->fill_len = (size_t)n;
+  if (n == 0) {
+    x->fill_ended = true;
+    if (x->body_length > x->fill_end)
+      return luaws_error_set(err, LUAWS_E_IO, "IOError",
+                             "the body ended after %lld of %lld bytes",
+                             (long long)x->fill_end, (long long)x->body_length);
+  }
+  return 0;
+}
+
+static void run_fill(struct luaws_exchange *x) {
+  struct luaws_error err = {0};
+  x->filling = true;
+  int rc = fill(x, &err);
+  x->filling = false;
+  if (x->free_later) {
+    luaws_exchange_free(x);
+  } else if (x->finished) { /* it failed meanwhile, and could not tell */
+    if (x->loop) luaws_ready_add(x->loop, &x->ready);
+  } else if (rc) {
+    luaws_error_move(&x->err, &err);
+    luaws_exchange_finish(x);
+  } else {
+    x->send_paused = false;
+    go_on(x);
+  }
+  luaws_error_clear(&err);
+}
+
+/* ---- what the owner hears and asks ---- */
+
+/* One thing at a time, because the owner may free x in any of them. */
+static void tell(struct luaws_ready *r) {
+  struct luaws_exchange *x = LUAWS_CONTAINER(r, struct luaws_exchange, ready);
+  if (x->done_due) {
+    x->done_due = false;
+    x->done_told = true;
+    if (x->fill_due || (x->progress_due && x->options.progress))
+      luaws_ready_add(x->loop, &x->ready);
+    x->options.done(x->options.arg);
+  } else if (x->fill_due) {
+    x->fill_due = false;
+    if (x->progress_due && x->options.progress) luaws_ready_add(x->loop, &x->ready);
+    if (!x->finished) run_fill(x);
+  } else if (x->progress_due) {
+    x->progress_due = false;
+    if (x->options.progress) x->options.progress(x->options.arg);
+  }
+}
+
+int luaws_exchange_result(struct luaws_exchange *x, const struct luaws_response **out,
+                          struct luaws_error *err) {
+  assert(x->finished || x->streamed);
+  /* A streamed response that began well is a response; reading it tells the rest. */
+  if (x->err.code && !(x->streamed && x->head_done)) {
+    return luaws_error_set(err, x->err.code, x->err.kind, "%s",
+                           luaws_error_message(&x->err));
+  }
+  *out = &x->response;
+  return 0;
+}
+
+ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
+                              struct luaws_error *err) {
+  size_t there = x->body.len - x->body_read;
+  if (there == 0) {
+    if (!x->finished) return LUAWS_READ_AGAIN;
+    if (x->err.code)
+      return luaws_error_set(err, x->err.code, x->err.kind, "%s",
+                             luaws_error_message(&x->err));
+    return 0;
+  }
+  if (max > there) max = there;
+  memcpy(dst, x->body.ptr + x->body_read, max);
+  x->body_read += max;
+  there -= max;
+  if (there == 0 && x->streamed) {
+    x->body_read = 0;
+    luaws_buf_truncate(&x->body, 0);
+  }
+  if (x->recv_paused && there <= LUAWS_STREAM_LOW_BYTES) {
+    x->recv_paused = false;
+    if (!x->finished) go_on(x);
+  }
+  return (ptrdiff_t)max;
+}

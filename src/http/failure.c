@@ -1,0 +1,87 @@
+#include "http/failure.h"
+
+static const CURLcode tls_codes[] = {
+    CURLE_SSL_CONNECT_ERROR,     CURLE_PEER_FAILED_VERIFICATION,
+    CURLE_SSL_CERTPROBLEM,       CURLE_SSL_CIPHER,
+    CURLE_SSL_CACERT_BADFILE,    CURLE_SSL_CRL_BADFILE,
+    CURLE_SSL_ISSUER_ERROR,      CURLE_SSL_INVALIDCERTSTATUS,
+    CURLE_SSL_CLIENTCERT,        CURLE_USE_SSL_FAILED,
+    CURLE_SSL_ENGINE_NOTFOUND,   CURLE_SSL_ENGINE_SETFAILED,
+    CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_SHUTDOWN_FAILED,
+};
+
+/* The peer hung up, or did not speak HTTP. */
+static const CURLcode closed_codes[] = {
+    CURLE_GOT_NOTHING,
+    CURLE_SEND_ERROR,
+    CURLE_RECV_ERROR,
+    CURLE_PARTIAL_FILE,
+    CURLE_HTTP2,
+    CURLE_HTTP2_STREAM,
+    CURLE_WEIRD_SERVER_REPLY,
+    CURLE_UNSUPPORTED_PROTOCOL,
+    CURLE_SEND_FAIL_REWIND,
+    CURLE_BAD_CONTENT_ENCODING,
+};
+
+static bool is_one_of(CURLcode code, const CURLcode *codes, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (codes[i] == code) return true;
+  }
+  return false;
+}
+#define IS_ONE_OF(code, codes) is_one_of(code, codes, sizeof(codes) / sizeof *(codes))
+
+/* Before the request goes out, everything on the way through a proxy is the proxy's
+   failure, but for TLS with the endpoint once the tunnel stands. */
+static bool is_proxys(const struct luaws_exchange *x, CURLcode code) {
+  if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY) return true;
+  if (!x->proxy || x->requested || !x->slot) return false;
+  if (!luaws_str_is(x->request->scheme, "https")) return true;
+  long status = 0;
+  x->pool->curl->easy_getinfo(x->slot->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status / 100 != 2;
+}
+
+void luaws_failure_explain(struct luaws_exchange *x, CURLcode code) {
+  const struct luaws_request *r = x->request;
+  struct luaws_buf url = {0};
+  luaws_buf_append_str(&url, r->scheme);
+  luaws_buf_append_cstr(&url, "://");
+  luaws_buf_append_str(&url, r->host);
+  luaws_buf_append_str(&url, r->path);
+  const char *endpoint = url.ptr ? url.ptr : "";
+  const char *reason = x->slot && x->slot->message[0]
+                           ? x->slot->message
+                           : x->pool->curl->easy_strerror(code);
+
+  if (code == CURLE_OUT_OF_MEMORY) {
+    luaws_error_memory(&x->err);
+  } else if (is_proxys(x, code)) {
+    luaws_error_set(&x->err,
+                    code == CURLE_OPERATION_TIMEDOUT ? LUAWS_E_TIMEOUT : LUAWS_E_CONNECT,
+                    "ProxyConnectionError", "Failed to connect to proxy URL: \"%.*s\"",
+                    LUAWS_STR_ARG(x->proxy ? x->proxy->masked : LUAWS_STR("")));
+  } else if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT) {
+    luaws_error_set(&x->err, LUAWS_E_CONNECT, "EndpointConnectionError",
+                    "Could not connect to the endpoint URL: \"%s\"", endpoint);
+  } else if (code == CURLE_OPERATION_TIMEDOUT && !x->requested) {
+    luaws_error_set(&x->err, LUAWS_E_TIMEOUT, "ConnectTimeoutError",
+                    "Connect timeout on endpoint URL: \"%s\"", endpoint);
+  } else if (code == CURLE_OPERATION_TIMEDOUT) {
+    luaws_error_set(&x->err, LUAWS_E_TIMEOUT, "ReadTimeoutError",
+                    "Read timeout on endpoint URL: \"%s\"", endpoint);
+  } else if (IS_ONE_OF(code, tls_codes)) {
+    luaws_error_set(&x->err, LUAWS_E_TLS, "SSLError", "SSL validation failed for %s %s",
+                    endpoint, reason);
+  } else if (IS_ONE_OF(code, closed_codes)) {
+    luaws_error_set(&x->err, LUAWS_E_CLOSED, "ConnectionClosedError",
+                    "Connection was closed before we received a valid response from "
+                    "endpoint URL: \"%s\".",
+                    endpoint);
+  } else {
+    luaws_error_set(&x->err, LUAWS_E_HTTP, "HTTPClientError",
+                    "An HTTP Client raised an unhandled exception: %s", reason);
+  }
+  luaws_buf_clear(&url);
+}

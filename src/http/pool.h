@@ -1,0 +1,120 @@
+/* The inside of a pool and its exchanges. A slot is an easy handle with what libcurl was
+   last told through it; slots are reused, and only what differs is told again. An
+   exchange has a slot from the moment its turn comes until libcurl is through with it. */
+#ifndef LUAWS_HTTP_POOL_H
+#define LUAWS_HTTP_POOL_H
+
+#include "http/libcurl.h"
+#include "http/loop.h"
+#include "http/proxy.h"
+
+/* How libcurl is made to send a body. */
+enum luaws_send_mode {
+  LUAWS_SEND_UNSET,
+  LUAWS_SEND_NONE,
+  LUAWS_SEND_HEAD,
+  LUAWS_SEND_MEMORY,
+  LUAWS_SEND_READ
+};
+
+struct luaws_slot {
+  CURL *easy;
+  struct luaws_exchange *exchange; /* NULL while free */
+  struct luaws_slot *next;         /* free ones */
+  enum luaws_send_mode mode;
+  bool has_method; /* CURLOPT_CUSTOMREQUEST is set */
+  bool has_target; /* CURLOPT_REQUEST_TARGET is set */
+  bool streams;    /* the larger receive buffer is set */
+  const struct luaws_proxy *proxy;
+  char message[CURL_ERROR_SIZE];
+};
+
+struct luaws_pool {
+  struct luaws_actor actor;
+  struct luaws_loop *loop; /* NULL once it is gone */
+  const struct luaws_curl *curl;
+  CURLM *multi; /* NULL until the first exchange */
+  struct luaws_alarm alarm;
+  struct luaws_pool_options options; /* texts in the arena */
+  struct luaws_arena arena;
+  struct luaws_proxy_settings proxies;
+  struct luaws_slot *free_slots;
+  struct luaws_exchange *exchanges; /* all that are not freed */
+  struct luaws_exchange *waiting, *waiting_last;
+  int running;
+  bool closing;
+  bool ca_folder; /* of options.ca_bundle: it is a folder */
+};
+
+enum {
+  LUAWS_STREAM_HIGH_BYTES = 256 * 1024, /* a streamed body pauses here … */
+  LUAWS_STREAM_LOW_BYTES = 128 * 1024,  /* … and goes on here */
+  LUAWS_SMALL_BODY_BYTES = 64 * 1024,   /* sent in one piece with the headers */
+  LUAWS_FILL_BYTES = 64 * 1024,         /* asked of a stream function at once */
+};
+
+struct luaws_exchange {
+  struct luaws_pool *pool; /* NULL once it is gone */
+  struct luaws_loop *loop;
+  struct luaws_exchange *prev, *next;
+  struct luaws_exchange *next_waiting;
+  const struct luaws_request *request;
+  struct luaws_exchange_options options;
+  const struct luaws_proxy *proxy;
+  struct luaws_slot *slot; /* while libcurl works on it */
+  struct luaws_ready ready;
+  struct luaws_alarm alarm; /* silence */
+  int64_t active_ms;        /* when a byte last moved */
+  struct luaws_arena arena; /* URL, header list, response headers */
+  const char *url;
+  const char *target; /* the part of url to be sent, where libcurl would change it */
+  const char *method; /* for CURLOPT_CUSTOMREQUEST, or NULL */
+  struct curl_slist *headers;
+  enum luaws_send_mode mode;
+  int64_t body_length; /* as told to libcurl; -1 = chunked */
+  int64_t sent;        /* position in the request's body */
+  char *fill;          /* what a stream function gave and libcurl did not take yet */
+  size_t fill_len, fill_at;
+  int64_t fill_end; /* position in the stream after it */
+  struct luaws_response response;
+  size_t header_cap, header_bytes;
+  struct luaws_buf body;
+  size_t body_read;       /* of body: handed out */
+  uint64_t body_received; /* in all */
+  int64_t body_expected;  /* Content-Length, or -1 */
+  struct luaws_error err;
+  bool waits;     /* its turn has not come */
+  bool requested; /* there is a connection and the request goes out */
+  bool streamed;  /* the body is handed out by luaws_exchange_read */
+  bool head_done; /* the final headers are there */
+  bool finished;  /* libcurl is through with it, or it failed */
+  bool recv_paused, send_paused;
+  bool fill_ended;
+  bool filling;    /* its stream function is being called */
+  bool free_later; /* freed while filling */
+  bool fill_due, done_due, done_told, progress_due;
+};
+
+/* Ends x in failure (x->err is set), or in success when x->err.code is 0. */
+void luaws_exchange_finish(struct luaws_exchange *x);
+/* Fills x->err from what libcurl says. */
+void luaws_exchange_failed(struct luaws_exchange *x, CURLcode code);
+/* Tells libcurl what the slot does not know yet of x. */
+bool luaws_exchange_prepare(struct luaws_exchange *x, struct luaws_slot *slot);
+/* Callbacks of libcurl; arg is the slot. */
+size_t luaws_exchange_on_header(char *line, size_t size, size_t count, void *arg);
+size_t luaws_exchange_on_body(char *data, size_t size, size_t count, void *arg);
+size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg);
+int luaws_exchange_on_seek(void *arg, curl_off_t offset, int origin);
+int luaws_exchange_on_request(void *arg, char *ip, char *local_ip, int port,
+                              int local_port);
+
+/* Gives x a slot as soon as there is one. */
+void luaws_pool_enqueue(struct luaws_pool *p, struct luaws_exchange *x);
+/* Takes x from libcurl (closing its connection unless it is through) or from the queue,
+   and lets the next one begin. */
+void luaws_pool_withdraw(struct luaws_pool *p, struct luaws_exchange *x);
+/* Opens libcurl and makes the multi handle, once. */
+int luaws_pool_open(struct luaws_pool *p, struct luaws_error *err);
+
+#endif
