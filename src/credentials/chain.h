@@ -42,12 +42,13 @@ const struct luaws_provider *luaws_chain_provider(const struct luaws_chain *c, s
 struct luaws_chain_waiter {
   struct luaws_chain_waiter *next;
   struct luaws_chain *chain; /* while it waits */
+  unsigned search;           /* that it waits, or waited, for */
   void (*wake)(void *arg);   /* once: ask again */
   void *arg;
 };
 /* The credentials now: FOUND (a reference for the caller), PASS (there are none), PENDING
-   (waiter, when given, will be woken), or an error, which is not remembered: those who
-   waited ask anew. */
+   (waiter, when given, will be woken), or an error. Neither "none" nor an error is
+   remembered, but whoever waited for that search gets its answer. */
 int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
                     struct luaws_credentials **out, struct luaws_error *err);
 void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter);

@@ -11,6 +11,9 @@ int luaws_region_check(struct luaws_str region, struct luaws_error *err);
    endpoints. Appends the plain name to out; true when something was taken off. */
 bool luaws_region_without_fips(struct luaws_str region, struct luaws_buf *out);
 
+/* Has the URL a scheme and a host that could be one? */
+bool luaws_endpoint_url_is_valid(struct luaws_str url);
+
 /* The folder name of a service that is also known by another one ("runtime.sagemaker").
  */
 struct luaws_str luaws_service_alias(struct luaws_str client_name);

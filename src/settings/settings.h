@@ -129,8 +129,8 @@ const char *luaws_setting_name(enum luaws_setting_id id);
    for a block. */
 int luaws_settings_write(struct luaws_settings *s, struct luaws_str name,
                          struct luaws_writer *w, struct luaws_error *err);
-/* Sets a variable in code, over all else; none takes that back. Copies. Naming a profile
-   or file afterwards forgets what was read. False without memory. */
+/* Sets a variable in code, over all else; none takes that back. Copies. Naming another
+   file forgets what was read. False without memory. */
 bool luaws_settings_override(struct luaws_settings *s, enum luaws_setting_id id,
                              struct luaws_str text);
 /* "argument", "AWS_REGION", "/home/me/.aws/config:3", "default" or "not set". */

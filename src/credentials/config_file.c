@@ -1,0 +1,15 @@
+/* Keys that stand in the config file: its own, not those of the credentials file. */
+#include "credentials/provider.h"
+
+static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
+                struct luaws_error *err) {
+  const struct luaws_profiles *files = NULL;
+  int rc = luaws_settings_profiles(task->context->settings, &files, err);
+  if (rc) return rc;
+  const struct luaws_ini_section *section =
+      luaws_ini_section(files->config_profiles, task->profile_name);
+  return section ? luaws_provider_static_keys(task, section, out, err) : LUAWS_PASS;
+}
+
+const struct luaws_provider luaws_provider_config_file = {"config-file", "SharedConfig",
+                                                          step, NULL, NULL};

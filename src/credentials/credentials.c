@@ -1,0 +1,65 @@
+/* One block of memory holds the struct and its texts, so that one wipe gets it all. */
+#include "credentials/credentials.h"
+
+#include <stdlib.h>
+
+static struct luaws_str put_text(char **at, struct luaws_str s) {
+  if (!s.ptr) return LUAWS_STR_NONE;
+  char *to = *at;
+  if (s.len) memcpy(to, s.ptr, s.len);
+  *at += s.len + 1; /* the block is zeroed */
+  return (struct luaws_str){to, s.len};
+}
+
+struct luaws_credentials *
+luaws_credentials_new(const struct luaws_credentials_init *init) {
+  size_t size = sizeof(struct luaws_credentials) + init->access_key.len +
+                init->secret_key.len + init->token.len + init->account_id.len +
+                init->method.len + 5;
+  struct luaws_credentials *c = calloc(1, size);
+  if (!c) return NULL;
+  char *at = (char *)(c + 1);
+  c->references = 1;
+  c->access_key = put_text(&at, init->access_key);
+  c->secret_key = put_text(&at, init->secret_key);
+  c->token = put_text(&at, init->token);
+  c->account_id = put_text(&at, init->account_id);
+  c->method = put_text(&at, init->method);
+  c->expiry_s = init->expiry_s;
+  c->size_bytes = size;
+  return c;
+}
+
+struct luaws_credentials *luaws_credentials_acquire(struct luaws_credentials *c) {
+  c->references++;
+  return c;
+}
+
+void luaws_credentials_release(struct luaws_credentials *c) {
+  if (!c || --c->references > 0) return;
+  luaws_wipe(c, c->size_bytes);
+  free(c);
+}
+
+void luaws_credentials_describe(const struct luaws_credentials *c, int64_t now_s,
+                                struct luaws_buf *out) {
+  luaws_buf_printf(out, "Credentials(method='%.*s'", LUAWS_STR_ARG(c->method));
+  if (c->expiry_s > now_s) {
+    luaws_buf_printf(out, ", expires in %lld s", (long long)(c->expiry_s - now_s));
+  } else if (c->expiry_s) {
+    luaws_buf_append_cstr(out, ", expired");
+  }
+  luaws_buf_append_char(out, ')');
+}
+
+int luaws_no_credentials(struct luaws_error *err) {
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
+                         "Unable to locate credentials");
+}
+
+int luaws_partial_credentials(const char *provider, const char *missing,
+                              struct luaws_error *err) {
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "PartialCredentialsError",
+                         "Partial credentials found in %s, missing: %s", provider,
+                         missing);
+}
