@@ -42,6 +42,9 @@ enum luaws_section_type {
   LUAWS_SECTION_DEFAULTS,   /* sdk-default-configuration.json */
   LUAWS_SECTION_DOCS,       /* in the second file: documentation, see docs.h */
   LUAWS_SECTION_EXAMPLES,   /* in the second file */
+  LUAWS_SECTION_EXTRAS,     /* a node: what botocore's sdk-extras add to each file of this
+                               version, by its name ("service-2"): for such a file that comes
+                               from a folder */
   LUAWS_SECTION_TYPES
 };
 
@@ -286,7 +289,8 @@ struct luaws_operation_extra {
   uint32_t checksum_request_required;
 };
 
-/* value: a luaws_node: boolean, string, or list of strings. */
+/* value: a luaws_node: boolean, string, or list of strings. Of an operation's own
+   parameter the string is its JMESPath, of a client's its type. */
 struct luaws_static_param {
   luaws_ref name;
   luaws_ref value;
