@@ -43,24 +43,44 @@ static bool build_url(struct luaws_exchange *x) {
   return true;
 }
 
-static bool add_line(struct luaws_exchange *x, struct curl_slist ***tail, char *line) {
-  struct curl_slist *node = luaws_arena_alloc(&x->arena, sizeof *node);
-  if (!node) return false;
-  node->data = line;
+/* A node of the header list, with room for its line behind it. */
+static char *add_line(struct luaws_exchange *x, struct curl_slist ***tail, size_t len) {
+  struct curl_slist *node = luaws_arena_alloc(&x->arena, sizeof *node + len + 1);
+  if (!node) return NULL;
+  node->data = (char *)(node + 1);
   **tail = node;
   *tail = &node->next;
-  return true;
+  return node->data;
+}
+
+static bool add_text(struct luaws_exchange *x, struct curl_slist ***tail,
+                     struct luaws_str text) {
+  char *line = add_line(x, tail, text.len);
+  if (line) put(line, text);
+  return line;
 }
 
 static bool add_header(struct luaws_exchange *x, struct curl_slist ***tail,
                        struct luaws_str name, struct luaws_str value) {
-  char *line = luaws_arena_alloc(&x->arena, name.len + value.len + sizeof ": ");
+  char *line = add_line(x, tail, name.len + 2 + value.len);
   if (!line) return false;
   /* "Name;" is how libcurl is told of an empty value; "Name:" would take it away. */
   bool empty = luaws_str_trim(value).len == 0;
-  char *p = put(put(line, name), empty ? LUAWS_STR(";") : LUAWS_STR(": "));
-  if (!empty) put(p, value);
-  return add_line(x, tail, line);
+  line = put(put(line, name), empty ? LUAWS_STR(";") : LUAWS_STR(": "));
+  if (!empty) put(line, value);
+  return true;
+}
+
+/* Whether libcurl would make the same Host header of the URL. */
+static bool is_plain_host(const struct luaws_request *r) {
+  for (size_t i = 0; i < r->host.len; i++) {
+    char c = r->host.ptr[i];
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+          c == ':' || c == '_'))
+      return false;
+  }
+  bool https = luaws_str_is(r->scheme, "https");
+  return !luaws_str_ends(r->host, https ? LUAWS_STR(":443") : LUAWS_STR(":80"));
 }
 
 static bool has_any(struct luaws_str s, const char *bad, size_t count) {
@@ -119,7 +139,7 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
     f->has_accept |= luaws_str_eq_nocase(h->name, LUAWS_STR("accept"));
     ok = add_header(x, &tail, h->name, h->value);
   }
-  ok = ok && add_header(x, &tail, LUAWS_STR("Host"), r->host);
+  if (ok && !is_plain_host(r)) ok = add_header(x, &tail, LUAWS_STR("Host"), r->host);
   if (ok && x->options.expect_continue)
     ok = add_header(x, &tail, LUAWS_STR("Expect"), LUAWS_STR("100-continue"));
 
@@ -129,7 +149,7 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
   if (none && (get || head || luaws_str_is(r->method, "DELETE") ||
                luaws_str_is(r->method, "OPTIONS"))) {
     x->mode = head ? LUAWS_SEND_HEAD : LUAWS_SEND_NONE;
-    if (ok && f->has_length) ok = add_line(x, &tail, (char *)"Content-Length: 0");
+    if (ok && f->has_length) ok = add_text(x, &tail, LUAWS_STR("Content-Length: 0"));
   } else {
     x->body_length = none ? 0 : f->chunked ? -1 : body->length;
     if (!none && x->body_length < 0 && f->has_length && !f->chunked)
@@ -139,13 +159,14 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
     x->mode = small && !(x->options.expect_continue && !none) ? LUAWS_SEND_MEMORY
                                                               : LUAWS_SEND_READ;
     if (ok && x->body_length < 0)
-      ok = add_line(x, &tail, (char *)"Transfer-Encoding: chunked");
-    if (ok && !x->options.expect_continue) ok = add_line(x, &tail, (char *)"Expect:");
+      ok = add_text(x, &tail, LUAWS_STR("Transfer-Encoding: chunked"));
+    if (ok && !x->options.expect_continue && x->mode == LUAWS_SEND_READ)
+      ok = add_text(x, &tail, LUAWS_STR("Expect:"));
     if (ok && !f->has_type && x->mode == LUAWS_SEND_MEMORY)
-      ok = add_line(x, &tail, (char *)"Content-Type:");
+      ok = add_text(x, &tail, LUAWS_STR("Content-Type:"));
   }
-  if (ok && !f->has_accept) ok = add_line(x, &tail, (char *)"Accept:");
-  if (ok && x->proxy) ok = add_line(x, &tail, (char *)"Proxy-Connection:");
+  if (ok && !f->has_accept) ok = add_text(x, &tail, LUAWS_STR("Accept:"));
+  if (ok && x->proxy) ok = add_text(x, &tail, LUAWS_STR("Proxy-Connection:"));
   /* The methods that libcurl uses of itself in these modes need no name. */
   bool natural = x->mode == LUAWS_SEND_NONE     ? get
                  : x->mode == LUAWS_SEND_HEAD   ? head
@@ -230,7 +251,7 @@ static void end_in_failure(struct luaws_exchange *x, CURLcode code) {
    source is slow, is not the server's silence. */
 static void on_silence(struct luaws_alarm *a) {
   struct luaws_exchange *x = LUAWS_CONTAINER(a, struct luaws_exchange, alarm);
-  int64_t now = luaws_monotonic_ms(), timeout = x->pool->options.read_timeout_ms;
+  int64_t now = x->loop->now_ms, timeout = x->pool->options.read_timeout_ms;
   if (x->recv_paused || x->send_paused) x->active_ms = now;
   if (now - x->active_ms < timeout) {
     luaws_alarm_set(x->loop, a, x->active_ms + timeout); /* it just left the heap */
@@ -273,7 +294,7 @@ int luaws_exchange_on_request(void *arg, char *ip, char *local_ip, int port,
                               int local_port) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
   x->requested = true;
-  x->active_ms = luaws_monotonic_ms();
+  x->active_ms = x->loop->now_ms;
   if (luaws_alarm_set(x->loop, &x->alarm,
                       x->active_ms + x->pool->options.read_timeout_ms))
     return CURL_PREREQFUNC_OK;
@@ -304,14 +325,14 @@ static bool add_response_header(struct luaws_exchange *x, struct luaws_str line)
   struct luaws_headers *h = &x->response.headers;
   ptrdiff_t colon = luaws_str_find(line, ':');
   if (colon <= 0) return true; /* not a header; as urllib3, go on */
-  struct luaws_str name =
-      luaws_arena_str(&x->arena, luaws_str_trim(luaws_str_sub(line, 0, (size_t)colon)));
-  if (!name.ptr) return false;
-  for (size_t i = 0; i < name.len; i++) {
-    if (name.ptr[i] >= 'A' && name.ptr[i] <= 'Z') ((char *)name.ptr)[i] |= 0x20;
-  }
+  line = luaws_arena_str(&x->arena, line);
+  if (!line.ptr) return false;
+  struct luaws_str name = luaws_str_trim(luaws_str_sub(line, 0, (size_t)colon));
   struct luaws_str value =
       luaws_str_trim(luaws_str_sub(line, (size_t)colon + 1, line.len));
+  for (char *p = (char *)name.ptr; p < name.ptr + name.len; p++) {
+    if (*p >= 'A' && *p <= 'Z') *p |= 0x20;
+  }
   struct luaws_header *old = find_header(x, name);
   if (old) return append_value(x, old, LUAWS_STR(", "), value);
   if (h->count == x->header_cap) {
@@ -322,8 +343,6 @@ static bool add_response_header(struct luaws_exchange *x, struct luaws_str line)
     h->items = items;
     x->header_cap = cap;
   }
-  value = luaws_arena_str(&x->arena, value);
-  if (!value.ptr) return false;
   h->items[h->count++] = (struct luaws_header){name, value};
   return true;
 }
@@ -361,7 +380,7 @@ static void end_head(struct luaws_exchange *x) {
 size_t luaws_exchange_on_header(char *ptr, size_t size, size_t count, void *arg) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
   struct luaws_str line = {ptr, size * count};
-  x->active_ms = luaws_monotonic_ms();
+  x->active_ms = x->loop->now_ms;
   if (x->head_done) return line.len; /* trailers */
   x->header_bytes += line.len;
   if (x->header_bytes > MAX_HEADER_BYTES) {
@@ -392,7 +411,7 @@ size_t luaws_exchange_on_header(char *ptr, size_t size, size_t count, void *arg)
 size_t luaws_exchange_on_body(char *data, size_t size, size_t count, void *arg) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
   size_t len = size * count;
-  x->active_ms = luaws_monotonic_ms();
+  x->active_ms = x->loop->now_ms;
   if (x->streamed) {
     size_t there = x->body.len - x->body_read;
     if (there && there + len > LUAWS_STREAM_HIGH_BYTES) {
@@ -441,7 +460,7 @@ static size_t give_filled(struct luaws_exchange *x, char *dst, size_t max) {
 
 size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
-  x->active_ms = luaws_monotonic_ms();
+  x->active_ms = x->loop->now_ms;
   if (x->request->body.kind == LUAWS_STREAM_FUNCTION)
     return give_filled(x, dst, size * count);
   ptrdiff_t n =
@@ -465,7 +484,7 @@ int luaws_exchange_on_seek(void *arg, curl_off_t offset, int origin) {
 static void go_on(struct luaws_exchange *x) {
   int bits =
       (x->recv_paused ? CURLPAUSE_RECV : 0) | (x->send_paused ? CURLPAUSE_SEND : 0);
-  x->active_ms = luaws_monotonic_ms();
+  x->active_ms = x->loop->now_ms = luaws_monotonic_ms(); /* outside a pass */
   CURLcode code = x->pool->curl->easy_pause(x->slot->easy, bits);
   if (code != CURLE_OK) end_in_failure(x, code);
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 64 };
+enum { MAX_EVENTS = 64, MAX_ROUNDS_UNASKED = 16 };
 
 struct luaws_watch {
   luaws_watch_fn *fn;
@@ -117,9 +117,7 @@ void luaws_alarm_stop(struct luaws_loop *l, struct luaws_alarm *a) {
 }
 
 static void ring_alarms(struct luaws_loop *l) {
-  if (!l->heap_count) return;
-  int64_t now = luaws_monotonic_ms();
-  while (l->heap_count && l->heap[1]->due_ms <= now) {
+  while (l->heap_count && l->heap[1]->due_ms <= l->now_ms) {
     struct luaws_alarm *a = l->heap[1];
     luaws_alarm_stop(l, a);
     a->ring(a);
@@ -359,14 +357,20 @@ int luaws_loop_timeout_ms(const struct luaws_loop *l) {
 
 /* Waits at most timeout_ms and lets what is due act; no callbacks of owners. */
 static int pass(struct luaws_loop *l, int timeout_ms, struct luaws_error *err) {
+  l->now_ms = luaws_monotonic_ms();
   run_actors(l);
   int wait = luaws_loop_timeout_ms(l);
   if (timeout_ms >= 0 && (wait < 0 || wait > timeout_ms)) wait = timeout_ms;
+  /* What is ready already need not ask epoll, for some rounds. */
+  bool ready = l->ready.next != &l->ready;
+  l->rounds_unasked = ready ? l->rounds_unasked + 1 : 0;
+  if (ready && l->rounds_unasked % MAX_ROUNDS_UNASKED != 0) return 0;
   struct epoll_event events[MAX_EVENTS];
   int n = epoll_wait(l->epoll_fd, events, MAX_EVENTS, wait);
   if (n < 0 && errno != EINTR)
     return luaws_error_set(err, LUAWS_E_IO, "IOError", "waiting for events: %s",
                            strerror(errno));
+  if (wait != 0) l->now_ms = luaws_monotonic_ms();
   for (int i = 0; i < n; i++)
     on_event(l, &events[i]);
   /* After the sockets: bytes that came while nobody turned the loop are no silence. */

@@ -61,6 +61,8 @@ struct luaws_loop {
   struct luaws_watch *watches; /* by descriptor */
   size_t watch_cap;
   size_t under_way; /* exchanges and timers */
+  int64_t now_ms;   /* the clock, as read by the pass that runs */
+  unsigned rounds_unasked;
 };
 
 void luaws_actor_join(struct luaws_loop *l, struct luaws_actor *a);
