@@ -348,18 +348,22 @@ int luaws_loop_fd(const struct luaws_loop *l) {
   return l->epoll_fd;
 }
 
-int luaws_loop_timeout_ms(const struct luaws_loop *l) {
+static int time_left(const struct luaws_loop *l, int64_t now_ms) {
   if (l->ready.next != &l->ready || l->actors_now) return 0;
   if (!l->heap_count) return -1;
-  int64_t left = l->heap[1]->due_ms - luaws_monotonic_ms();
+  int64_t left = l->heap[1]->due_ms - now_ms;
   return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int luaws_loop_timeout_ms(const struct luaws_loop *l) {
+  return time_left(l, luaws_monotonic_ms());
 }
 
 /* Waits at most timeout_ms and lets what is due act; no callbacks of owners. */
 static int pass(struct luaws_loop *l, int timeout_ms, struct luaws_error *err) {
   l->now_ms = luaws_monotonic_ms();
   run_actors(l);
-  int wait = luaws_loop_timeout_ms(l);
+  int wait = time_left(l, l->now_ms);
   if (timeout_ms >= 0 && (wait < 0 || wait > timeout_ms)) wait = timeout_ms;
   /* What is ready already need not ask epoll, for some rounds. */
   bool ready = l->ready.next != &l->ready;

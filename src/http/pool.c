@@ -25,6 +25,9 @@ static void collect(struct luaws_pool *p) {
     struct luaws_slot *slot = NULL;
     p->curl->easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
     struct luaws_exchange *x = slot->exchange;
+    /* It would repeat a request whose Expect was refused (417); MAXREDIRS keeps it from
+       that. The answer counts, though its body is gone. */
+    if (code == CURLE_TOO_MANY_REDIRECTS && x->head_done) code = CURLE_OK;
     /* An end among the headers is a success to libcurl. */
     if (code == CURLE_OK && !x->head_done) code = CURLE_GOT_NOTHING;
     if (code != CURLE_OK) luaws_exchange_failed(x, code);
