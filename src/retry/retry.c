@@ -128,6 +128,8 @@ static bool legacy_retries(const struct luaws_attempt_outcome *o) {
     if (o->error_code == LUAWS_E_CHECKSUM) return is_service(o, "dynamodb");
     return is_transport_failure(o->error_code) && o->error_code != LUAWS_E_HTTP;
   }
+  /* botocore's rule for organizations takes the place of the one for a bare 429. */
+  if (o->status == 429 && is_service(o, "organizations")) return false;
   for (size_t i = 0; i < sizeof legacy_rules / sizeof *legacy_rules; i++) {
     const struct legacy_rule *r = &legacy_rules[i];
     if (o->status == r->status && (!r->code || luaws_str_is(o->code, r->code)) &&
@@ -170,6 +172,17 @@ static int cost_of(const struct luaws_retry_policy *p,
   return o->error_code == LUAWS_E_TIMEOUT ? COST_TIMEOUT : COST;
 }
 
+/* The service's own wish in ms, 0 when it is none. A number too large for us is large. */
+static int64_t read_wish(struct luaws_str header) {
+  struct luaws_str text = luaws_str_trim(header);
+  int64_t ms;
+  if (luaws_str_to_int64(text, &ms)) return ms < 0 ? 0 : ms;
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9') return 0;
+  }
+  return text.len ? INT64_MAX : 0;
+}
+
 static int64_t standard_delay(struct luaws_retry_policy *p,
                               const struct luaws_retry_state *s,
                               const struct luaws_attempt_outcome *o) {
@@ -179,9 +192,9 @@ static int64_t standard_delay(struct luaws_retry_policy *p,
     scale = dynamodb ? 0.025 : 0.05;
   }
   double s_at_most = fmin(scale * ldexp(1, s->attempt - 1), MAX_DELAY_S);
-  int64_t ms = llround(random_number(p) * s_at_most * 1000), wish;
-  if (p->rules_2026 && o->retry_after_ms &&
-      luaws_str_to_int64(luaws_str_trim(*o->retry_after_ms), &wish) && wish > ms)
+  int64_t ms = llround(random_number(p) * s_at_most * 1000);
+  int64_t wish = p->rules_2026 && o->retry_after_ms ? read_wish(*o->retry_after_ms) : 0;
+  if (wish > ms)
     ms = wish < ms + RETRY_AFTER_MAX_MORE_MS ? wish : ms + RETRY_AFTER_MAX_MORE_MS;
   return ms;
 }
