@@ -28,7 +28,7 @@ static int set_headers(struct luaws_serialize *s, struct luaws_error *err) {
 }
 
 static int serialize(struct luaws_serialize *s, struct luaws_error *err) {
-  int rc = luaws_request_start(s, err);
+  int rc = luaws_request_start_rpc(s, err);
   if (rc == 0) rc = set_headers(s, err);
   if (rc == 0) rc = luaws_json_write_input(s, err);
   return rc ? rc : luaws_request_finish(s, err);

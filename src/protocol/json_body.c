@@ -216,6 +216,15 @@ int luaws_json_write_member(struct luaws_serialize *s, const struct luaws_member
   return write_value(&j, m);
 }
 
+/* Null is a value of a document; rest-json drops it at the top all the same. */
+static bool is_null_document(struct luaws_serialize *s, const struct luaws_member *m) {
+  if (s->service->protocol != LUAWS_PROTOCOL_JSON) return false;
+  if (!(luaws_member_shape(m)->flags & LUAWS_SHAPE_DOCUMENT)) return false;
+  if (!s->params->ops->enter_member(s->params, luaws_ref_text(&m->name))) return false;
+  s->params->ops->leave(s->params);
+  return true;
+}
+
 int luaws_json_write_input(struct luaws_serialize *s, struct luaws_error *err) {
   const struct luaws_shape *input = luaws_ref_get(&s->operation->input);
   struct json_out j = {.out = s->body,
@@ -227,7 +236,13 @@ int luaws_json_write_input(struct luaws_serialize *s, struct luaws_error *err) {
   for (unsigned i = 0; input && i < input->member_count; i++) {
     const struct luaws_member *m = luaws_shape_member_at(input, i);
     struct luaws_str token;
-    if (m->location != LUAWS_IN_BODY || !luaws_input_enter(s, m, &token)) continue;
+    if (m->location != LUAWS_IN_BODY) continue;
+    if (!luaws_input_enter(s, m, &token)) {
+      if (!is_null_document(s, m)) continue;
+      write_key(&j, &first, luaws_ref_text(&m->wire_name));
+      luaws_buf_append_cstr(s->body, "null");
+      continue;
+    }
     write_key(&j, &first, luaws_ref_text(&m->wire_name));
     if (token.ptr) {
       luaws_json_quote(s->body, token);

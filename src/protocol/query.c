@@ -191,7 +191,7 @@ static int write_value(struct form *f, const struct luaws_member *m,
 }
 
 int luaws_query_serialize(struct luaws_serialize *s, bool ec2, struct luaws_error *err) {
-  int rc = luaws_request_start(s, err);
+  int rc = luaws_request_start_rpc(s, err);
   if (rc) return rc;
   struct form f = {.s = s, .r = s->params, .out = s->body, .ec2 = ec2, .err = err};
   begin_field(&f, &(struct piece){.name = LUAWS_STR("Action")});

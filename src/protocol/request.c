@@ -153,10 +153,21 @@ int luaws_request_host_prefix(struct luaws_serialize *s, struct luaws_error *err
 
 /* ---- the whole ---- */
 
+static void set_method(struct luaws_serialize *s) {
+  struct luaws_str method = luaws_ref_text(&s->operation->http_method);
+  s->request->method = method.len ? method : LUAWS_STR("POST");
+}
+
+int luaws_request_start_rpc(struct luaws_serialize *s, struct luaws_error *err) {
+  set_method(s);
+  int rc = luaws_request_host_prefix(s, err);
+  return rc ? rc : luaws_request_join_path(s->request, LUAWS_STR("/"), err);
+}
+
 int luaws_request_start(struct luaws_serialize *s, struct luaws_error *err) {
   struct luaws_request *r = s->request;
-  struct luaws_str method = luaws_ref_text(&s->operation->http_method), path;
-  r->method = method.len ? method : LUAWS_STR("POST");
+  struct luaws_str path;
+  set_method(s);
   int rc = luaws_request_host_prefix(s, err);
   if (rc == 0) rc = expand_path(s, &path, err);
   if (rc == 0) rc = luaws_request_join_path(r, path, err);

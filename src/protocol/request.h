@@ -12,6 +12,9 @@
 bool luaws_input_enter(struct luaws_serialize *s, const struct luaws_member *m,
                        struct luaws_str *token);
 
+/* For protocols that name the operation elsewhere: method and host prefix; the path is
+   that of the endpoint, whatever the model says. */
+int luaws_request_start_rpc(struct luaws_serialize *s, struct luaws_error *err);
 /* Method, path and host prefix of the operation; the model's query. */
 int luaws_request_start(struct luaws_serialize *s, struct luaws_error *err);
 /* Puts before the host what the operation's hostPrefix says. */

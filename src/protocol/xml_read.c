@@ -23,8 +23,9 @@ enum role {
 struct frame {
   const struct luaws_shape *shape;
   const struct luaws_member *member; /* in the frame below; NULL for what has no name */
-  const struct luaws_member *open;   /* STRUCTURE: a flattened list or map being written;
-                                        ENTRY: NULL */
+  const struct luaws_member *open; /* STRUCTURE: a flattened list or map being written */
+  const struct luaws_member *twin; /* a single value beside that list, of the same name */
+  struct luaws_str twin_text;      /* in the arena */
   uint8_t role;
   bool is_item;   /* of a list: its place counts in messages */
   bool bare;      /* begin_map and end_map are the caller's */
@@ -153,11 +154,12 @@ static void close_open(struct luaws_xml_reading *x, struct frame *f) {
   if (!f->open) return;
   bool list = luaws_member_shape(f->open)->type == LUAWS_TYPE_LIST;
   f->open = NULL;
-  if (list) {
-    x->ops->end_list(x->out);
-  } else {
-    x->ops->end_map(x->out);
-  }
+  if (!list) return x->ops->end_map(x->out);
+  x->ops->end_list(x->out);
+  if (!f->twin) return;
+  x->ops->key(x->out, luaws_ref_text(&f->twin->name));
+  x->ops->bytes(x->out, f->twin_text);
+  f->twin = NULL;
 }
 
 static bool is_flattened(const struct luaws_member *m, const struct luaws_shape *shape) {
@@ -175,6 +177,22 @@ static const struct luaws_member *flattened_member(const struct luaws_shape *sha
     if (list->type != LUAWS_TYPE_LIST) continue;
     const struct luaws_member *item = luaws_shape_member_at(list, 0);
     if (luaws_str_eq(luaws_ref_text(&item->wire_name), name)) return m;
+  }
+  return NULL;
+}
+
+/* S3 once had a single event where there is a list of them now, under the same name on
+   the wire; both are told. */
+static const struct luaws_member *
+find_twin(const struct luaws_shape *shape, const struct luaws_member *m, bool flattened) {
+  struct luaws_str name = luaws_ref_text(&m->wire_name);
+  for (unsigned i = 0; i < shape->member_count; i++) {
+    const struct luaws_member *other = luaws_shape_member_at(shape, i);
+    if (other == m || !luaws_str_eq(luaws_ref_text(&other->wire_name), name)) continue;
+    uint8_t type = luaws_member_shape(other)->type;
+    bool other_flattened =
+        type == LUAWS_TYPE_LIST && (other->flags & LUAWS_MEMBER_FLATTENED);
+    if (flattened ? type == LUAWS_TYPE_STRING : other_flattened) return other;
   }
   return NULL;
 }
@@ -222,14 +240,19 @@ static void begin_member(struct luaws_xml_reading *x, struct frame *f, const cha
   const struct luaws_member *m = find_member(f, name);
   bool capture = f->bare && x->target->root_request_id && x->depth == 1 &&
                  luaws_str_is(name, "requestId");
-  if (m != f->open) close_open(x, f);
   if (!m) {
+    close_open(x, f);
     if (!capture) return unknown_member(x, f, name);
     if (push(x, CAPTURE, NULL, NULL)) collect(x);
     return;
   }
-  const struct luaws_shape *shape = luaws_member_shape(m);
-  if (f->open != m || f->open == NULL) count_union_member(x, f);
+  const struct luaws_shape *shape = luaws_member_shape(m), *item_shape;
+  if ((m->flags & LUAWS_MEMBER_DEPRECATED) && shape->type == LUAWS_TYPE_STRING) {
+    const struct luaws_member *list = find_twin(f->shape, m, false);
+    if (list) m = list, shape = luaws_member_shape(m);
+  }
+  if (m != f->open) close_open(x, f);
+  if (f->open != m) count_union_member(x, f);
   if (x->rc) return;
   struct frame *top;
   if (!is_flattened(m, shape)) {
@@ -244,9 +267,13 @@ static void begin_member(struct luaws_xml_reading *x, struct frame *f, const cha
       f->items = 0;
     }
     f->items++;
-    const struct luaws_member *item = luaws_shape_member_at(shape, 0);
-    shape = luaws_member_shape(item);
-    top = begin_value(x, shape, NULL, f->size ? f->size : shape->member_count, false);
+    item_shape = luaws_member_shape(luaws_shape_member_at(shape, 0));
+    if (f->items == 1 && item_shape->type == LUAWS_TYPE_STRING) {
+      f->twin = find_twin(f->shape, m, true);
+      f->twin_text = LUAWS_STR("");
+    }
+    top = begin_value(x, item_shape, NULL, f->size ? f->size : item_shape->member_count,
+                      false);
     if (top) top->is_item = true;
   } else {
     if (!f->open) {
@@ -418,6 +445,9 @@ static void end_scalar(struct luaws_xml_reading *x, struct frame *f) {
   }
   if (f->capture) take_request_id(x);
   struct frame *below = &x->frames[x->depth - 1];
+  if (below->twin) {
+    below->twin_text = luaws_arena_str(x->target->arena, luaws_buf_str(&p->text));
+  }
   if (below->role == ENTRY && !below->has_key) {
     /* The value of a map's entry before its key. */
     luaws_buf_reset(&p->scratch);
