@@ -4,9 +4,9 @@
    A loop owns the waiting (epoll: sockets, timers, wake-ups). A pool owns connections and
    the settings that belong to them (TLS, proxies, limits): a client has one. An exchange
    is one request and its response. Nothing of the caller runs inside libcurl: callbacks
-   to the owner of an exchange or timer are made from luaws_loop_turn after libcurl has
-   returned, so they may start and free exchanges; they may not turn the loop. Only stream
-   functions (stream.h) are called while libcurl sends. */
+   to the owner of an exchange or timer, and stream functions (stream.h), are called from
+   luaws_loop_turn after libcurl has returned. So they may start and free exchanges, and
+   turn the loop: a body may be read from another exchange's. */
 #ifndef LUAWS_HTTP_HTTP_H
 #define LUAWS_HTTP_HTTP_H
 
@@ -78,7 +78,9 @@ struct luaws_exchange_options {
 };
 struct luaws_exchange;
 /* Sends request, whose memory (and arena) must live until the exchange is freed. Its Host
-   header is taken from request->host, Content-Length or chunking from its body; nothing
+   header is taken from request->host, Content-Length or chunking from its body (a
+   request of GET, HEAD, DELETE or OPTIONS without one sends "Content-Length: 0" only when
+   it has that header; "Transfer-Encoding: chunked" among the headers is obeyed); nothing
    is added that the request does not have (no Accept, User-Agent, or Expect of libcurl's
    own). Redirects are not followed, encodings not undone. */
 int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *request,
@@ -96,7 +98,7 @@ enum { LUAWS_READ_AGAIN = -100 };
    ReadTimeoutError, ConnectionClosedError, … */
 ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
                               struct luaws_error *err);
-/* Cancels what is under way. Must not be called from its own stream functions. */
+/* Cancels what is under way. From its own stream function, it goes when that returns. */
 void luaws_exchange_free(struct luaws_exchange *x);
 
 #endif
