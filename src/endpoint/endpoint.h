@@ -6,10 +6,17 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/message.h"
 #include "model/model.h"
 #include "model/rules.h"
+#include "value/tree.h"
 
-enum luaws_endpoint_value { LUAWS_EP_STRING, LUAWS_EP_BOOLEAN, LUAWS_EP_STRINGS };
+enum luaws_endpoint_value {
+  LUAWS_EP_STRING,
+  LUAWS_EP_BOOLEAN,
+  LUAWS_EP_STRINGS,
+  LUAWS_EP_OTHER, /* what no rule set takes: an error when these rules want it */
+};
 struct luaws_endpoint_param {
   struct luaws_str name;
   enum luaws_endpoint_value type;
