@@ -128,7 +128,7 @@ describe("resource", function()
   it("names the nearest when there is no such member", function()
     local service = open()
     local cases = {
-      { service, "cagse", "zoo.ServiceResource has no 'cagse'; did you mean 'cages' or 'Cage'?" },
+      { service, "cagse", "zoo.ServiceResource has no 'cagse'; did you mean 'Cage' or 'cages'?" },
       { service:Bird("b"), "sise", "zoo.Bird has no 'sise'; did you mean 'size'?" },
       { service:Bird("b"), "xylophone", "zoo.Bird has no 'xylophone'" },
       { service.birds, "set_fre", "zoo.birdsCollection has no 'set_fre'; did you mean 'set_free'?" },
