@@ -1,5 +1,7 @@
 #include "model/docs.h"
 
+#include "value/json.h"
+
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -153,6 +155,13 @@ void luaws_docs_free(struct luaws_docs *d) {
   free(d);
 }
 
+static struct luaws_str text_of(const struct luaws_docs_entry *e) {
+  const char *text = luaws_ref_get(&e->text);
+  uint32_t len;
+  memcpy(&len, text, sizeof len);
+  return (struct luaws_str){text + sizeof len, len};
+}
+
 static struct luaws_str lookup(const struct luaws_docs *d, const char *prefix,
                                struct luaws_str shape, struct luaws_str member) {
   const struct luaws_docs_index *index = (const void *)d->bytes;
@@ -168,10 +177,7 @@ static struct luaws_str lookup(const struct luaws_docs *d, const char *prefix,
     uint32_t mid = low + (high - low) / 2;
     int order = luaws_str_cmp(luaws_ref_text(&list[mid].key), luaws_buf_str(&key));
     if (order == 0) {
-      const char *text = luaws_ref_get(&list[mid].text);
-      uint32_t len;
-      memcpy(&len, text, sizeof len);
-      found = (struct luaws_str){text + sizeof len, len};
+      found = text_of(&list[mid]);
       break;
     }
     if (order < 0) {
@@ -199,4 +205,17 @@ struct luaws_str luaws_docs_shape(const struct luaws_docs *d, struct luaws_str s
 struct luaws_str luaws_docs_member(const struct luaws_docs *d, struct luaws_str shape,
                                    struct luaws_str member) {
   return lookup(d, "s/", shape, member.ptr ? member : LUAWS_STR(""));
+}
+
+void luaws_docs_dump(const struct luaws_docs *d, struct luaws_buf *out) {
+  const struct luaws_docs_index *index = (const void *)d->bytes;
+  const struct luaws_docs_entry *list = luaws_ref_get(&index->entries);
+  luaws_buf_append_char(out, '{');
+  for (uint32_t i = 0; i < index->count; i++) {
+    if (i) luaws_buf_append_cstr(out, ",\n");
+    luaws_json_quote(out, luaws_ref_text(&list[i].key));
+    luaws_buf_append_cstr(out, ": ");
+    luaws_json_quote(out, text_of(&list[i]));
+  }
+  luaws_buf_append_char(out, '}');
 }

@@ -37,6 +37,9 @@ struct luaws_str luaws_docs_shape(const struct luaws_docs *d, struct luaws_str s
 struct luaws_str luaws_docs_member(const struct luaws_docs *d, struct luaws_str shape,
                                    struct luaws_str member);
 
+/* Everything as one JSON object, by the keys above. */
+void luaws_docs_dump(const struct luaws_docs *d, struct luaws_buf *out);
+
 /* The compiler's side: service-2 into a section. */
 int luaws_compile_docs(struct luaws_section *s, const struct luaws_tree *model,
                        struct luaws_error *err);
