@@ -27,6 +27,7 @@ static void a_tree_prints_as_it_was_read(void **state) {
   assert_prints(parse(&arena, text), text);
   assert_prints(parse(&arena, "\"\""), "\"\"");
   assert_prints(parse(&arena, "[NaN, -Infinity]"), "[\"NaN\", \"-Infinity\"]");
+  assert_prints(parse(&arena, "[1.0, -0.0, 1e2, 1e300]"), "[1.0, -0.0, 100.0, 1e+300]");
   assert_prints(NULL, "null");
   struct luaws_buf out = {0};
   luaws_tree_print(parse(&arena, "{\"a\":[1,2],\"b\":{}}"), &out, 2);

@@ -841,6 +841,7 @@ static luaws_ref operations_by_method(struct compiler *c) {
   uint16_t *order = calloc(c->operation_count + 1, sizeof *order);
   struct luaws_buf all = {0};
   luaws_ref made = 0;
+  luaws_buf_append_cstr(&all, "");
   if (names && order) {
     size_t n = c->operation_count;
     for (size_t i = 0; i < n; i++) {

@@ -228,6 +228,16 @@ static void new_line(struct luaws_buf *out, int indent, int level) {
     luaws_buf_append_char(out, ' ');
 }
 
+/* A whole one keeps a ".0": read again it is a float again. */
+static void print_floating(double n, struct luaws_buf *out) {
+  size_t from = out->len;
+  if (!isfinite(n)) luaws_buf_append_char(out, '"');
+  luaws_buf_append_double(out, n);
+  if (!isfinite(n)) luaws_buf_append_char(out, '"');
+  if (out->failed) return;
+  if (!strpbrk(out->ptr + from, ".eNI")) luaws_buf_append_cstr(out, ".0");
+}
+
 static void print_node(const struct luaws_tree *t, struct luaws_buf *out, int indent,
                        int level) {
   switch (t->kind) {
@@ -238,9 +248,7 @@ static void print_node(const struct luaws_tree *t, struct luaws_buf *out, int in
     luaws_buf_append_int(out, t->integer);
     return;
   case LUAWS_KIND_FLOAT:
-    if (!isfinite(t->floating)) luaws_buf_append_char(out, '"');
-    luaws_buf_append_double(out, t->floating);
-    if (!isfinite(t->floating)) luaws_buf_append_char(out, '"');
+    print_floating(t->floating, out);
     return;
   case LUAWS_KIND_STRING:
     luaws_json_quote(out, t->text);
