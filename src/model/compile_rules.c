@@ -19,6 +19,7 @@ struct slot {
   struct luaws_str name;
   bool defined; /* a parameter, or assigned somewhere */
   bool needed;  /* a template wants its text */
+  bool used;    /* some rule looks at it */
 };
 
 struct rules_state {
@@ -139,6 +140,7 @@ static luaws_place put_text(struct rules_state *st, struct luaws_str text) {
 }
 
 static luaws_place put_ref(struct rules_state *st, uint16_t slot) {
+  if (!st->rc) st->slots[slot].used = true;
   return put_value(st, (struct luaws_rule_value){.kind = LUAWS_RULE_REF, .slot = slot},
                    false);
 }
@@ -572,6 +574,14 @@ static luaws_place compile_params(struct rules_state *st, const struct luaws_tre
   return params;
 }
 
+static void mark_used_params(struct rules_state *st, luaws_place params, size_t count) {
+  for (size_t i = 0; i < count && !st->rc; i++) {
+    luaws_place place = params + (luaws_place)(i * sizeof(struct luaws_rule_param));
+    struct luaws_rule_param *param = luaws_section_at(st->s, place);
+    if (st->slots[i].used) param->flags |= LUAWS_RULE_PARAM_USED;
+  }
+}
+
 static luaws_place put_slots(struct rules_state *st) {
   luaws_place *names = new_places(st, st->slot_count);
   for (size_t i = 0; names && i < st->slot_count; i++) {
@@ -600,6 +610,7 @@ static void compile_all(struct rules_state *st, const struct luaws_tree *rule_se
   size_t back = enter(st, "rules");
   root.rules = (luaws_ref)compile_rule_list(st, rules);
   leave(st, back);
+  mark_used_params(st, (luaws_place)root.params, params->count);
   root.slots = (luaws_ref)put_slots(st);
   root.param_count = (uint16_t)params->count;
   root.slot_count = (uint16_t)st->slot_count;

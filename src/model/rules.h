@@ -19,6 +19,7 @@ enum luaws_rule_param_flag {
   LUAWS_RULE_PARAM_HAS_DEFAULT = 1 << 1,
   LUAWS_RULE_PARAM_DEFAULT_TRUE = 1 << 2,
   LUAWS_RULE_PARAM_DEPRECATED = 1 << 3,
+  LUAWS_RULE_PARAM_USED = 1 << 4, /* some rule looks at it */
 };
 
 struct luaws_rule_param {

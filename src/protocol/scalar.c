@@ -137,7 +137,7 @@ int luaws_scalar_text(struct luaws_buf *out, struct luaws_reader *r,
     return any_text(out, r) ? 0 : luaws_wrong_kind(r, shape, "string", err);
   case LUAWS_TYPE_BLOB:
     if (kind != LUAWS_KIND_STRING) return luaws_wrong_kind(r, shape, "string", err);
-    luaws_base64_encode(out, r->ops->bytes(r));
+    luaws_base64_encode(out, r->ops->blob(r));
     return 0;
   case LUAWS_TYPE_BOOLEAN:
     if (kind != LUAWS_KIND_BOOLEAN) return luaws_wrong_kind(r, shape, "boolean", err);
@@ -181,7 +181,7 @@ const char *luaws_scalar_parse(struct luaws_writer *w, const struct luaws_shape 
   case LUAWS_TYPE_BLOB:
     luaws_buf_reset(scratch);
     if (!luaws_base64_decode(scratch, text)) return "base64";
-    w->ops->bytes(w, luaws_buf_str(scratch));
+    w->ops->blob(w, luaws_buf_str(scratch));
     return NULL;
   case LUAWS_TYPE_BOOLEAN:
     w->ops->boolean(w, luaws_str_eq_nocase(luaws_str_trim(text), LUAWS_STR("true")));

@@ -2,6 +2,7 @@
    scanner allows (LUAWS_JSON_MAX_DEPTH). */
 #include "value/tree.h"
 
+#include "base/encode.h"
 #include "value/json.h"
 
 #include <math.h>
@@ -350,9 +351,20 @@ static struct luaws_str read_bytes(struct luaws_reader *r) {
   return here(r)->text;
 }
 
+/* Base64 that is none reads as it stands: the service will say what it thinks of it. */
+static struct luaws_str read_blob(struct luaws_reader *r) {
+  struct luaws_arena *arena = reader_of(r)->blobs;
+  struct luaws_str text = here(r)->text;
+  if (!arena) return text;
+  struct luaws_buf bytes = {0};
+  if (luaws_base64_decode(&bytes, text) && !bytes.failed) text = luaws_arena_str(arena, luaws_buf_str(&bytes));
+  luaws_buf_clear(&bytes);
+  return text;
+}
+
 static int read_stream(struct luaws_reader *r, struct luaws_stream *out,
                        struct luaws_error *err) {
-  struct luaws_str s = here(r)->text;
+  struct luaws_str s = read_blob(r);
   *out = (struct luaws_stream){
       .kind = LUAWS_STREAM_BYTES, .length = (int64_t)s.len, .bytes = s, .fd = -1};
   return 0;
@@ -430,6 +442,7 @@ static const struct luaws_reader_ops reader_ops = {
     .integer = read_integer,
     .floating = read_floating,
     .bytes = read_bytes,
+    .blob = read_blob,
     .stream = read_stream,
     .length = read_length,
     .enter_member = enter_member,
@@ -556,6 +569,18 @@ static void write_bytes(struct luaws_writer *w, struct luaws_str s) {
   if (!t->text.ptr) writer_of(w)->failed = true;
 }
 
+static void write_blob(struct luaws_writer *w, struct luaws_str s) {
+  if (!writer_of(w)->base64_blobs) {
+    write_bytes(w, s);
+    return;
+  }
+  struct luaws_buf text = {0};
+  luaws_base64_encode(&text, s);
+  if (text.failed) writer_of(w)->failed = true;
+  else write_bytes(w, luaws_buf_str(&text));
+  luaws_buf_clear(&text);
+}
+
 static void write_timestamp(struct luaws_writer *w, double seconds) {
   if (seconds == floor(seconds) && fabs(seconds) < 9007199254740992.0) {
     write_integer(w, (int64_t)seconds);
@@ -565,9 +590,10 @@ static void write_timestamp(struct luaws_writer *w, double seconds) {
 }
 
 /* A tree has no place for a body that is still to be read: whoever wants it in the tree
-   reads it and puts the bytes here. */
+   has read it. */
 static void write_stream(struct luaws_writer *w) {
-  put(w, LUAWS_KIND_NULL);
+  if (writer_of(w)->body.ptr) write_blob(w, writer_of(w)->body);
+  else put(w, LUAWS_KIND_NULL);
 }
 
 static const struct luaws_writer_ops writer_ops = {
@@ -583,6 +609,7 @@ static const struct luaws_writer_ops writer_ops = {
     .integer = write_integer,
     .floating = write_floating,
     .bytes = write_bytes,
+    .blob = write_blob,
     .timestamp = write_timestamp,
     .stream = write_stream,
 };

@@ -44,6 +44,7 @@ struct luaws_tree_reader {
   const struct luaws_tree *at[256]; /* the path walked; [depth] is where it stands */
   size_t index[256];                /* of the item last entered in the list at[i] */
   int depth;
+  struct luaws_arena *blobs; /* when set, blobs are base64 in the tree and decoded into it */
 };
 void luaws_tree_reader_init(struct luaws_tree_reader *r, const struct luaws_tree *root);
 
@@ -55,7 +56,9 @@ struct luaws_tree_writer {
   struct luaws_tree *last[256]; /* in open[i] */
   int depth;
   struct luaws_str pending_key;
-  bool failed; /* out of memory or too deep */
+  bool base64_blobs;     /* blobs go into the tree as base64 */
+  struct luaws_str body; /* what a streamed body becomes, when it has been read */
+  bool failed;           /* out of memory or too deep */
 };
 void luaws_tree_writer_init(struct luaws_tree_writer *w, struct luaws_arena *arena);
 

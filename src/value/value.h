@@ -40,6 +40,8 @@ struct luaws_reader_ops {
   double (*floating)(struct luaws_reader *r);
   /* The bytes of a STRING; valid until the reader leaves it. */
   struct luaws_str (*bytes)(struct luaws_reader *r);
+  /* The bytes of a STRING that the model calls a blob: not the same where a text cannot hold any bytes. */
+  struct luaws_str (*blob)(struct luaws_reader *r);
   /* A STRING or STREAM as a body, with what keeps it alive (release). */
   int (*stream)(struct luaws_reader *r, struct luaws_stream *out,
                 struct luaws_error *err);
@@ -88,6 +90,7 @@ struct luaws_writer_ops {
   void (*integer)(struct luaws_writer *w, int64_t n);
   void (*floating)(struct luaws_writer *w, double n);
   void (*bytes)(struct luaws_writer *w, struct luaws_str s);
+  void (*blob)(struct luaws_writer *w, struct luaws_str s);
   /* Seconds since the epoch. */
   void (*timestamp)(struct luaws_writer *w, double seconds);
   /* The body of the response, to be read later. */

@@ -1,0 +1,186 @@
+#include "l_body.h"
+
+#include <lauxlib.h>
+
+#include "l_core.h"
+#include "l_error.h"
+
+#define BODY_TYPE "luaws.body"
+
+enum { READ_CHUNK_BYTES = 64 * 1024 };
+
+struct l_body {
+  struct luaws_call *call; /* owned; NULL when closed */
+  struct l_wait wait;
+  struct luaws_buf got;    /* what was read from the connection and not yet by the script */
+  size_t at;               /* how much of it the script has */
+  bool ended;
+};
+
+void l_body_push(lua_State *L, struct luaws_call *call) {
+  struct l_body *b = lua_newuserdatauv(L, sizeof *b, 0);
+  *b = (struct l_body){0};
+  l_wait_init(&b->wait, l_core(L));
+  luaL_setmetatable(L, BODY_TYPE);
+  b->call = call;
+  call->on_ready = l_wait_wake;
+  call->owner = &b->wait;
+}
+
+static struct l_body *check_body(lua_State *L) {
+  return luaL_checkudata(L, 1, BODY_TYPE);
+}
+
+static void close_body(lua_State *L, struct l_body *b) {
+  luaws_call_free(b->call);
+  b->call = NULL;
+  b->ended = true;
+  luaws_buf_clear(&b->got);
+  b->at = 0;
+  l_wait_clear(&b->wait, L);
+}
+
+static int body_close(lua_State *L) {
+  close_body(L, check_body(L));
+  return 0;
+}
+
+static size_t unread(const struct l_body *b) {
+  return b->got.len - b->at;
+}
+
+/* Takes what the connection has for us. False: nothing yet, wait. */
+static bool fetch(lua_State *L, struct l_body *b) {
+  if (b->at == b->got.len) {
+    luaws_buf_reset(&b->got);
+    b->at = 0;
+  }
+  struct luaws_call *call = b->call;
+  if (!call) {
+    b->ended = true;
+    return true;
+  }
+  if (!call->exchange || call->answered) { /* a listener answered: the body is in memory */
+    luaws_buf_append_str(&b->got, call->response.body);
+    b->ended = true;
+    return true;
+  }
+  struct luaws_error err = {0};
+  if (!luaws_buf_reserve(&b->got, READ_CHUNK_BYTES)) luaL_error(L, "not enough memory");
+  ptrdiff_t n = luaws_exchange_read(call->exchange, b->got.ptr + b->got.len, READ_CHUNK_BYTES, &err);
+  if (n == LUAWS_READ_AGAIN) return false;
+  if (n < 0) {
+    close_body(L, b);
+    l_error_raise(L, &err);
+  }
+  if (n == 0) {
+    b->ended = true;
+    luaws_call_free(b->call); /* the connection goes back to its pool */
+    b->call = NULL;
+  }
+  b->got.len += (size_t)n;
+  return true;
+}
+
+/* How much of what is unread answers the request at index 2: -1 when more must come first. */
+static ptrdiff_t satisfied(lua_State *L, const struct l_body *b) {
+  size_t have = unread(b);
+  if (lua_type(L, 2) == LUA_TNUMBER) {
+    size_t want = (size_t)lua_tointeger(L, 2);
+    return have >= want || b->ended ? (ptrdiff_t)(have < want ? have : want) : -1;
+  }
+  if (*lua_tostring(L, 2) == 'a') return b->ended ? (ptrdiff_t)have : -1;
+  const char *start = b->got.ptr ? b->got.ptr + b->at : NULL;
+  const char *newline = have ? memchr(start, '\n', have) : NULL;
+  if (newline) return newline - start + 1;
+  return b->ended ? (ptrdiff_t)have : -1;
+}
+
+static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
+  struct l_body *b = check_body(L);
+  ptrdiff_t n;
+  while ((n = satisfied(L, b)) < 0) {
+    if (!fetch(L, b)) l_wait(L, &b->wait, ctx, body_read_continue);
+  }
+  const char *start = b->got.ptr ? b->got.ptr + b->at : "";
+  b->at += (size_t)n;
+  bool whole = lua_type(L, 2) == LUA_TSTRING && *lua_tostring(L, 2) == 'a';
+  if (n == 0 && !whole && !(lua_type(L, 2) == LUA_TNUMBER && lua_tointeger(L, 2) == 0)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  bool line = lua_type(L, 2) == LUA_TSTRING && *lua_tostring(L, 2) == 'l';
+  lua_pushlstring(L, start, (size_t)n - (line && start[n - 1] == '\n'));
+  return 1;
+}
+
+/* body:read([n | "a" | "l" | "L"]): as file:read, but without an argument it reads all. nil at the end, "" for "a". */
+static int body_read(lua_State *L) {
+  struct l_body *b = check_body(L);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushliteral(L, "a");
+    lua_replace(L, 2);
+  } else if (lua_type(L, 2) == LUA_TNUMBER) {
+    luaL_argcheck(L, luaL_checkinteger(L, 2) >= 0, 2, "a negative number of bytes");
+  } else {
+    const char *format = luaL_checkstring(L, 2);
+    if (*format == '*') lua_pushstring(L, ++format), lua_replace(L, 2);
+    luaL_argcheck(L, (*format == 'a' || *format == 'l' || *format == 'L') && !format[1], 2,
+                  "must be a number, \"a\", \"l\" or \"L\"");
+  }
+  if (!b->call && !b->ended) return l_raise(L, "ValueError", "the body is closed");
+  return body_read_continue(L, LUA_OK, 0);
+}
+
+/* An iterator over reads of upvalue 2 from the body in upvalue 1. */
+static int iterate(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  return body_read_continue(L, LUA_OK, 0);
+}
+
+static int push_iterator(lua_State *L) {
+  lua_pushcclosure(L, iterate, 2);
+  return 1;
+}
+
+/* body:lines() */
+static int body_lines(lua_State *L) {
+  check_body(L);
+  lua_settop(L, 1);
+  lua_pushliteral(L, "l");
+  return push_iterator(L);
+}
+
+/* body:chunks([n]): pieces of n bytes, 64 KiB without n; the last may be shorter. */
+static int body_chunks(lua_State *L) {
+  check_body(L);
+  lua_Integer n = luaL_optinteger(L, 2, READ_CHUNK_BYTES);
+  luaL_argcheck(L, n > 0, 2, "must be a positive number of bytes");
+  lua_settop(L, 1);
+  lua_pushinteger(L, n);
+  return push_iterator(L);
+}
+
+static int body_tostring(lua_State *L) {
+  struct l_body *b = check_body(L);
+  lua_pushfstring(L, "luaws.body(%s)", b->call ? "open" : b->ended && unread(b) ? "read" : "closed");
+  return 1;
+}
+
+void l_body_open(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", body_close}, {"__close", body_close}, {"__tostring", body_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"read", body_read},
+                                     {"lines", body_lines},
+                                     {"chunks", body_chunks},
+                                     {"close", body_close},
+                                     {NULL, NULL}};
+  luaL_newmetatable(L, BODY_TYPE);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

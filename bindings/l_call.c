@@ -1,0 +1,527 @@
+/* A call is a userdata at index 3 of the method's stack, under it the client and the parameters. call_continue
+   steps the core's state machine and is its own continuation: after a wait, and after each listener. */
+#include "l_call.h"
+
+#include <lauxlib.h>
+
+#include "base/encode.h"
+#include "l_body.h"
+#include "l_client.h"
+#include "l_core.h"
+#include "l_error.h"
+#include "l_value.h"
+
+#define CALL_TYPE "luaws.call"
+static const char hooks_key;
+
+/* Beside the core's hooks: what happens before the call is made and after its result is there. */
+enum { HOOK_PARAMS = LUAWS_HOOK_COUNT, HOOK_AFTER };
+
+enum { CLIENT = 1, PARAMS, CALL };
+
+struct l_call {
+  struct luaws_call *call; /* NULL when it is over */
+  const struct luaws_operation *operation;
+  struct l_reader reader;
+  struct l_wait wait;
+  unsigned hooks;
+  bool closes; /* marked to be closed when its coroutine is */
+};
+
+static int call_gc(lua_State *L) {
+  struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
+  luaws_call_free(c->call);
+  c->call = NULL;
+  l_wait_clear(&c->wait, L);
+  return 0;
+}
+
+static struct l_call *new_call(lua_State *L, const struct luaws_operation *op, unsigned hooks) {
+  struct l_client *client = l_client_check(L, CLIENT);
+  struct l_call *c = lua_newuserdatauv(L, sizeof *c, 0);
+  *c = (struct l_call){.hooks = hooks, .operation = op};
+  l_wait_init(&c->wait, l_core(L));
+  luaL_setmetatable(L, CALL_TYPE);
+  c->call = luaws_call_new(client->client, op, &c->reader.base);
+  if (!c->call) luaL_error(L, "not enough memory");
+  c->call->on_ready = l_wait_wake;
+  c->call->owner = &c->wait;
+  c->call->hooks = hooks & ((1u << LUAWS_HOOK_COUNT) - 1);
+  return c;
+}
+
+/* ---- results ---- */
+
+/* Turns the response table on the top into the error table. */
+static void wrap_service_error(lua_State *L, struct luaws_call *call) {
+  const struct luaws_service_error *e = &call->service_error;
+  luaL_checkstack(L, 4, "no stack for an error");
+  lua_createtable(L, 0, 6);
+  lua_pushliteral(L, "ClientError");
+  lua_setfield(L, -2, "kind");
+  lua_pushlstring(L, e->code.ptr, e->code.len);
+  lua_setfield(L, -2, "code");
+  if (e->message.ptr) lua_pushlstring(L, e->message.ptr, e->message.len);
+  else lua_pushliteral(L, "Unknown");
+  lua_setfield(L, -2, "message");
+  struct luaws_str name = luaws_ref_text(&call->operation->name);
+  lua_pushlstring(L, name.ptr, name.len);
+  lua_setfield(L, -2, "operation_name");
+  if (e->shape) {
+    struct luaws_str shape = luaws_ref_text(&e->shape->name);
+    lua_pushlstring(L, shape.ptr, shape.len);
+    lua_setfield(L, -2, "shape");
+  }
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "response");
+  l_error_set_metatable(L);
+}
+
+static void push_body(struct l_writer *w) {
+  struct l_call *c = w->body_owner;
+  l_body_push(w->L, c->call);
+  c->call = NULL; /* the body's now; what is still needed of it lives as long as the body */
+}
+
+/* Pushes the result and returns true, or an error table and false. */
+static bool push_result(lua_State *L, struct l_call *c) {
+  struct luaws_error err = {0};
+  struct luaws_call *call = c->call;
+  if (call->presign && !call->error.code) {
+    lua_pushlstring(L, call->url.ptr, call->url.len);
+    return true;
+  }
+  struct l_writer w;
+  l_writer_begin(&w, L);
+  w.push_body = push_body;
+  w.body_owner = c;
+  int top = lua_gettop(L);
+  int rc = luaws_call_write(call, &w.base, &err);
+  if (rc == LUAWS_E_SERVICE) wrap_service_error(L, call);
+  if (rc && rc != LUAWS_E_SERVICE) {
+    lua_settop(L, top);
+    l_error_push(L, &err);
+  }
+  return rc == 0;
+}
+
+/* ---- the call ---- */
+
+static int call_continue(lua_State *L, int status, lua_KContext ctx);
+
+/* Calls one of the functions given to core.set_hooks, found by name, with the nargs values on the top. */
+static void call_hook(lua_State *L, const char *name, int nargs, int nresults, lua_KContext ctx, lua_KFunction k) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+  lua_insert(L, -nargs - 1);
+  lua_callk(L, nargs, nresults, ctx, k);
+}
+
+static int call_finished(lua_State *L, int status, lua_KContext ctx) {
+  return 1;
+}
+
+/* The result or error is on the top: hands it over, by way of the listeners. */
+static int finish(lua_State *L, struct l_call *c, bool ok) {
+  if (c->hooks & (1u << HOOK_AFTER)) {
+    lua_pushvalue(L, CLIENT);
+    struct luaws_str name = luaws_ref_text(&c->operation->name);
+    lua_pushlstring(L, name.ptr, name.len);
+    lua_pushboolean(L, ok);
+    lua_pushvalue(L, -4);
+    lua_pushvalue(L, PARAMS);
+    call_hook(L, "after", 5, 1, 0, call_finished);
+    return call_finished(L, LUA_OK, 0);
+  }
+  if (c->call) {
+    luaws_call_free(c->call);
+    c->call = NULL;
+  }
+  return ok ? 1 : lua_error(L);
+}
+
+static int call_continue(lua_State *L, int status, lua_KContext ctx) {
+  struct l_call *c = lua_touserdata(L, CALL);
+  for (;;) {
+    lua_settop(L, CALL);
+    l_reader_begin(&c->reader, L, PARAMS);
+    enum luaws_step step = luaws_call_step(c->call);
+    lua_settop(L, CALL);
+    switch (step) {
+    case LUAWS_STEP_DONE:
+      return finish(L, c, push_result(L, c));
+    case LUAWS_STEP_WAIT:
+      if (!c->closes && c->wait.core->task == L) {
+        lua_toclose(L, CALL); /* a cancelled task drops its call at once */
+        c->closes = true;
+      }
+      l_wait(L, &c->wait, ctx, call_continue);
+      break;
+    case LUAWS_STEP_HOOK:
+      lua_pushvalue(L, CLIENT);
+      lua_pushvalue(L, CALL);
+      lua_pushinteger(L, c->call->hook);
+      lua_pushvalue(L, PARAMS);
+      call_hook(L, "run", 4, 0, ctx, call_continue);
+      break;
+    }
+  }
+}
+
+static void check_params(lua_State *L, const struct luaws_operation *op) {
+  lua_settop(L, PARAMS);
+  if (lua_isnil(L, PARAMS)) {
+    lua_newtable(L);
+    lua_replace(L, PARAMS);
+  } else if (!lua_istable(L, PARAMS)) {
+    l_raise(L, "TypeError", "%s() takes its parameters in one table, not a %s", luaws_ref_text(&op->method_name).ptr,
+            luaL_typename(L, PARAMS));
+  }
+}
+
+static unsigned hook_mask(lua_State *L, const struct luaws_operation *op) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+  lua_getfield(L, -1, "mask");
+  lua_pushvalue(L, CLIENT);
+  struct luaws_str name = luaws_ref_text(&op->name);
+  lua_pushlstring(L, name.ptr, name.len);
+  lua_call(L, 2, 1);
+  unsigned mask = (unsigned)lua_tointeger(L, -1);
+  lua_pop(L, 2);
+  return mask;
+}
+
+static int begin(lua_State *L, const struct luaws_operation *op, unsigned hooks) {
+  lua_settop(L, PARAMS);
+  new_call(L, op, hooks);
+  return call_continue(L, LUA_OK, 0);
+}
+
+/* The listeners may have replaced the parameters: what they returned is on the top. */
+static int params_ready(lua_State *L, int status, lua_KContext ctx) {
+  lua_replace(L, PARAMS);
+  const struct luaws_operation *op = lua_touserdata(L, lua_upvalueindex(1));
+  return begin(L, op, (unsigned)ctx);
+}
+
+static int method(lua_State *L) {
+  const struct luaws_operation *op = lua_touserdata(L, lua_upvalueindex(1));
+  struct l_client *c = l_client_check(L, CLIENT);
+  check_params(L, op);
+  unsigned hooks = c->listens ? hook_mask(L, op) : 0;
+  if (!(hooks & (1u << HOOK_PARAMS))) return begin(L, op, hooks);
+  lua_pushvalue(L, CLIENT);
+  struct luaws_str name = luaws_ref_text(&op->name);
+  lua_pushlstring(L, name.ptr, name.len);
+  lua_pushvalue(L, PARAMS);
+  call_hook(L, "params", 3, 1, hooks, params_ready);
+  return params_ready(L, LUA_OK, hooks);
+}
+
+void l_call_push_method(lua_State *L, const struct luaws_operation *op) {
+  lua_pushlightuserdata(L, (void *)(size_t)op);
+  lua_pushcclosure(L, method, 1);
+}
+
+/* core.presign(client, operation name, params, seconds, http method or nil) → URL. The listeners of params have
+   been asked by the caller. */
+static int presign(lua_State *L) {
+  struct l_client *client = l_client_check(L, CLIENT);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  struct luaws_str name, http_method = LUAWS_STR_NONE;
+  name.ptr = luaL_checklstring(L, 2, &name.len);
+  lua_Integer expires = luaL_checkinteger(L, 4);
+  http_method.ptr = luaL_optlstring(L, 5, NULL, &http_method.len);
+  const struct luaws_operation *op = luaws_service_operation(client->client->service, name);
+  if (!op) return luaL_error(L, "no operation %s", name.ptr);
+  unsigned hooks = client->listens ? hook_mask(L, op) : 0;
+  lua_pushvalue(L, 3);
+  lua_replace(L, PARAMS);
+  lua_settop(L, PARAMS);
+  struct l_call *c = new_call(L, op, hooks & ~(1u << HOOK_AFTER));
+  c->call->presign = true;
+  c->call->presign_expires_s = expires;
+  if (http_method.ptr) c->call->presign_method = luaws_arena_str(&c->call->arena, http_method);
+  return call_continue(L, LUA_OK, 0);
+}
+
+/* ---- what listeners see and change ---- */
+
+static struct luaws_call *check_call(lua_State *L) {
+  struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
+  if (!c->call) l_raise(L, "ValueError", "the call is over");
+  return c->call;
+}
+
+static void push_text(lua_State *L, struct luaws_str s) {
+  lua_pushlstring(L, s.ptr ? s.ptr : "", s.len);
+}
+
+static void push_headers(lua_State *L, const struct luaws_headers *h) {
+  lua_createtable(L, 0, (int)h->count);
+  for (size_t i = 0; i < h->count; i++) {
+    push_text(L, h->items[i].name);
+    push_text(L, h->items[i].value);
+    lua_rawset(L, -3);
+  }
+}
+
+/* call:operation_name(), call:attempt(), call:is_presign() */
+static int call_operation_name(lua_State *L) {
+  push_text(L, luaws_ref_text(&check_call(L)->operation->name));
+  return 1;
+}
+static int call_attempt(lua_State *L) {
+  lua_pushinteger(L, check_call(L)->retry.attempt);
+  return 1;
+}
+static int call_is_presign(lua_State *L) {
+  lua_pushboolean(L, check_call(L)->presign);
+  return 1;
+}
+
+/* call:request() → method, url, headers */
+static int call_request(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_buf url = {0};
+  push_text(L, call->request.method);
+  luaws_request_url(&call->request, &url);
+  push_text(L, luaws_buf_str(&url));
+  luaws_buf_clear(&url);
+  push_headers(L, &call->request.headers);
+  return 3;
+}
+
+/* call:request_body() → string: a streamed body is read whole, and rewound. nil when there is none. */
+static int call_request_body(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  const struct luaws_stream *body = &call->request.body;
+  if (body->kind == LUAWS_STREAM_NONE) return 0;
+  if (body->kind == LUAWS_STREAM_BYTES) {
+    push_text(L, body->bytes);
+    return 1;
+  }
+  struct luaws_error err = {0};
+  int64_t position = 0;
+  ptrdiff_t n;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  do {
+    n = luaws_stream_read(body, &position, luaL_prepbuffer(&b), LUAL_BUFFERSIZE, &err);
+    if (n > 0) luaL_addsize(&b, (size_t)n);
+  } while (n > 0);
+  if (n < 0 || luaws_stream_rewind(body, &position, &err)) return l_error_raise(L, &err);
+  luaL_pushresult(&b);
+  return 1;
+}
+
+static struct luaws_str check_text(lua_State *L, int index) {
+  struct luaws_str s;
+  s.ptr = luaL_checklstring(L, index, &s.len);
+  return s;
+}
+
+/* call:set_method(text), call:set_url(text), call:set_header(name, value or nil), call:set_body(text) */
+static int call_set_method(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  call->request.method = luaws_arena_str(&call->arena, check_text(L, 2));
+  return 0;
+}
+static int call_set_url(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_error err = {0};
+  if (luaws_request_set_url(&call->request, check_text(L, 2), &err)) return l_error_raise(L, &err);
+  return 0;
+}
+static int call_set_header(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_str name = check_text(L, 2);
+  if (lua_isnoneornil(L, 3)) {
+    luaws_headers_remove(&call->request.headers, name);
+  } else {
+    struct luaws_str value = check_text(L, 3);
+    for (size_t i = 0; i < value.len; i++) {
+      if (value.ptr[i] == '\n' || value.ptr[i] == '\r' || value.ptr[i] == 0) {
+        return l_raise(L, "InvalidHeaderError", "the value of header %s holds a line break", name.ptr);
+      }
+    }
+    luaws_headers_set(&call->request.headers, name, value);
+  }
+  return 0;
+}
+static int call_set_body(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_str text = luaws_arena_str(&call->arena, check_text(L, 2));
+  luaws_stream_release(&call->request.body);
+  call->request.body =
+      (struct luaws_stream){.kind = LUAWS_STREAM_BYTES, .bytes = text, .length = (int64_t)text.len};
+  return 0;
+}
+
+/* call:endpoint_params() → { Region = …, … }; call:set_endpoint_param(name, value or nil) */
+static int call_endpoint_params(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  lua_newtable(L);
+  for (size_t i = 0; i < call->endpoint_param_count; i++) {
+    const struct luaws_endpoint_param *p = &call->endpoint_params[i];
+    push_text(L, p->name);
+    if (p->type == LUAWS_EP_BOOLEAN) lua_pushboolean(L, p->boolean);
+    else push_text(L, p->text);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+static int call_set_endpoint_param(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_str name = check_text(L, 2);
+  size_t i = 0, n = call->endpoint_param_count;
+  while (i < n && !luaws_str_eq(call->endpoint_params[i].name, name)) i++;
+  if (lua_isnil(L, 3)) {
+    if (i < n) call->endpoint_params[i] = call->endpoint_params[--call->endpoint_param_count];
+    return 0;
+  }
+  if (i == n) {
+    struct luaws_endpoint_param *more = luaws_arena_alloc(&call->arena, (n + 1) * sizeof *more);
+    if (!more) return luaL_error(L, "not enough memory");
+    if (n) memcpy(more, call->endpoint_params, n * sizeof *more);
+    call->endpoint_params = more;
+    call->endpoint_param_count++;
+  }
+  struct luaws_endpoint_param *p = &call->endpoint_params[i];
+  *p = (struct luaws_endpoint_param){.name = luaws_arena_str(&call->arena, name)};
+  if (lua_isboolean(L, 3)) {
+    p->type = LUAWS_EP_BOOLEAN;
+    p->boolean = lua_toboolean(L, 3);
+  } else {
+    p->type = LUAWS_EP_STRING;
+    p->text = luaws_arena_str(&call->arena, check_text(L, 3));
+  }
+  return 0;
+}
+
+/* call:set_signature_version("v4" | "none") */
+static int call_set_signature_version(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  call->signature_version = luaws_arena_str(&call->arena, check_text(L, 2));
+  return 0;
+}
+
+/* call:answer(status, headers, body): in place of the network. */
+static int call_answer(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  int status = (int)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  struct luaws_str body = check_text(L, 4);
+  struct luaws_error err = {0};
+  if (luaws_call_answer(call, status, NULL, 0, body, &err)) return l_error_raise(L, &err);
+  lua_pushnil(L);
+  while (lua_next(L, 3)) {
+    struct luaws_str name, value;
+    lua_pushvalue(L, -2);
+    name.ptr = luaL_tolstring(L, -1, &name.len);
+    value.ptr = luaL_tolstring(L, -3, &value.len);
+    char *lower = luaws_arena_alloc(&call->arena, name.len + 1);
+    for (size_t i = 0; lower && i < name.len; i++) {
+      char ch = name.ptr[i];
+      lower[i] = ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : ch;
+    }
+    if (lower) luaws_headers_set(&call->response.headers, (struct luaws_str){lower, name.len}, value);
+    lua_pop(L, 4);
+  }
+  return 0;
+}
+
+/* call:response() → status, headers, body; nothing when there is none. A streamed body is not read: it is nil. */
+static int call_response(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  if (!call->response.status) return 0;
+  lua_pushinteger(L, call->response.status);
+  push_headers(L, &call->response.headers);
+  if (luaws_call_streams(call) && call->response.status < 300 && !call->answered) return 2;
+  push_text(L, call->response.body);
+  return 3;
+}
+
+/* call:set_response(status, body): what is parsed in place of what came; headers stay. */
+static int call_set_response(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  call->response.status = (int)luaL_checkinteger(L, 2);
+  if (!lua_isnoneornil(L, 3)) call->response.body = luaws_arena_str(&call->arena, check_text(L, 3));
+  return 0;
+}
+static int call_set_response_header(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_headers *h = &call->response.headers;
+  h->arena = &call->arena;
+  if (lua_isnoneornil(L, 3)) luaws_headers_remove(h, check_text(L, 2));
+  else luaws_headers_set(h, check_text(L, 2), check_text(L, 3));
+  return 0;
+}
+
+/* call:error() → error table of a failed attempt, or nil */
+static int call_error(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  if (!call->attempt_error.code) return 0;
+  struct luaws_error copy = {0};
+  luaws_error_set(&copy, call->attempt_error.code, call->attempt_error.kind, "%s",
+                  luaws_error_message(&call->attempt_error));
+  l_error_push(L, &copy);
+  return 1;
+}
+
+/* call:retry_delay() → seconds, or nil when there is to be no retry; call:set_retry_delay(seconds or nil) */
+static int call_retry_delay(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  if (call->retry_delay_ms < 0) return 0;
+  lua_pushnumber(L, (lua_Number)call->retry_delay_ms / 1000);
+  return 1;
+}
+static int call_set_retry_delay(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  call->retry_delay_ms = lua_isnoneornil(L, 2) ? -1 : (int64_t)(luaL_checknumber(L, 2) * 1000);
+  return 0;
+}
+
+/* core.set_hooks{ mask =, params =, run =, after = }: lua/luaws/hooks.lua */
+static int set_hooks(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
+  return 0;
+}
+
+void l_call_open(lua_State *L) {
+  static const luaL_Reg methods[] = {{"operation_name", call_operation_name},
+                                     {"attempt", call_attempt},
+                                     {"is_presign", call_is_presign},
+                                     {"request", call_request},
+                                     {"request_body", call_request_body},
+                                     {"set_method", call_set_method},
+                                     {"set_url", call_set_url},
+                                     {"set_header", call_set_header},
+                                     {"set_body", call_set_body},
+                                     {"endpoint_params", call_endpoint_params},
+                                     {"set_endpoint_param", call_set_endpoint_param},
+                                     {"set_signature_version", call_set_signature_version},
+                                     {"answer", call_answer},
+                                     {"response", call_response},
+                                     {"set_response", call_set_response},
+                                     {"set_response_header", call_set_response_header},
+                                     {"error", call_error},
+                                     {"retry_delay", call_retry_delay},
+                                     {"set_retry_delay", call_set_retry_delay},
+                                     {NULL, NULL}};
+  luaL_newmetatable(L, CALL_TYPE);
+  lua_pushcfunction(L, call_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, call_gc);
+  lua_setfield(L, -2, "__close");
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, presign);
+  lua_setfield(L, -2, "presign");
+  lua_pushcfunction(L, set_hooks);
+  lua_setfield(L, -2, "set_hooks");
+}

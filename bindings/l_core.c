@@ -1,0 +1,255 @@
+#include "l_core.h"
+
+#include <luaws.h>
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "l_error.h"
+#include "l_paths.h"
+
+#define CORE_TYPE "luaws.core"
+static const char core_key;
+
+static int core_gc(lua_State *L) {
+  struct l_core *c = luaL_checkudata(L, 1, CORE_TYPE);
+  luaws_loop_free(c->loop);
+  luaws_pack_release(c->pack);
+  luaws_pack_release(c->docs);
+  free(c->ready);
+  *c = (struct l_core){0};
+  return 0;
+}
+
+struct l_core *l_core(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &core_key) == LUA_TUSERDATA) {
+    struct l_core *c = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return c;
+  }
+  lua_pop(L, 1);
+  struct l_core *c = lua_newuserdatauv(L, sizeof *c, 0);
+  *c = (struct l_core){0};
+  if (luaL_newmetatable(L, CORE_TYPE)) {
+    lua_pushcfunction(L, core_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  struct luaws_error err = {0};
+  if (luaws_loop_new(&c->loop, &err)) l_error_raise(L, &err);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &core_key);
+  return c;
+}
+
+struct luaws_pack *l_core_pack(lua_State *L) {
+  struct l_core *c = l_core(L);
+  if (!c->pack) {
+    struct luaws_error err = {0};
+    l_push_data_path(L, "models.pack");
+    if (luaws_pack_open(lua_tostring(L, -1), &c->pack, &err)) l_error_raise(L, &err);
+    lua_pop(L, 1);
+  }
+  return c->pack;
+}
+
+/* ---- waiting ---- */
+
+void l_wait_init(struct l_wait *w, struct l_core *core) {
+  *w = (struct l_wait){.core = core, .thread_ref = LUA_NOREF};
+}
+
+void l_wait_clear(struct l_wait *w, lua_State *L) {
+  luaL_unref(L, LUA_REGISTRYINDEX, w->thread_ref);
+  w->thread_ref = LUA_NOREF;
+}
+
+void l_wait_wake(void *arg) {
+  struct l_wait *w = arg;
+  w->ready = true;
+  if (w->thread_ref == LUA_NOREF) return;
+  struct l_core *c = w->core;
+  if (c->ready_count == c->ready_cap) {
+    size_t cap = c->ready_cap ? c->ready_cap * 2 : 64;
+    int *ready = realloc(c->ready, cap * sizeof *ready);
+    if (!ready) abort(); /* a task that is never resumed would hang the program in silence */
+    c->ready = ready;
+    c->ready_cap = cap;
+  }
+  c->ready[c->ready_count++] = w->thread_ref;
+  w->thread_ref = LUA_NOREF;
+}
+
+static int turn(lua_State *L, struct l_core *c, int timeout_ms) {
+  struct luaws_error err = {0};
+  int n = luaws_loop_turn(c->loop, timeout_ms, &err);
+  if (n == LUAWS_E_CANCELLED) {
+    luaws_error_clear(&err);
+    l_raise(L, "KeyboardInterrupt", "interrupted");
+  }
+  if (n < 0) l_error_raise(L, &err);
+  return n;
+}
+
+int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
+  struct l_core *c = w->core;
+  if (c->in_stream) {
+    return luaL_error(L, "a function that gives a request's body cannot wait for another call");
+  }
+  if (w->ready) {
+    w->ready = false;
+    return 0;
+  }
+  if (c->task == L && lua_isyieldable(L)) {
+    lua_pushthread(L);
+    w->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return lua_yieldk(L, 0, ctx, k);
+  }
+  while (!w->ready) {
+    if (turn(L, c, -1) == 0 && !w->ready && !luaws_loop_busy(c->loop)) {
+      return luaL_error(L, "luaws waits for something that cannot happen");
+    }
+  }
+  w->ready = false;
+  return 0;
+}
+
+/* ---- for lua/luaws/async.lua ---- */
+
+/* core.turn(timeout_s or nil) → sequence of coroutines that can go on. nil waits for the next one. */
+static int core_turn(lua_State *L) {
+  struct l_core *c = l_core(L);
+  int timeout_ms = lua_isnoneornil(L, 1) ? -1 : (int)ceil(luaL_checknumber(L, 1) * 1000);
+  if (c->ready_count == 0) turn(L, c, timeout_ms);
+  lua_createtable(L, (int)c->ready_count, 0);
+  for (size_t i = 0; i < c->ready_count; i++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->ready[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    luaL_unref(L, LUA_REGISTRYINDEX, c->ready[i]);
+  }
+  c->ready_count = 0;
+  return 1;
+}
+
+/* core.busy() → whether an exchange or timer is under way. */
+static int core_busy(lua_State *L) {
+  lua_pushboolean(L, luaws_loop_busy(l_core(L)->loop));
+  return 1;
+}
+
+/* core.resume(co, …) → as coroutine.resume, with co as the running task. */
+static int core_resume(lua_State *L) {
+  struct l_core *c = l_core(L);
+  lua_State *co = lua_tothread(L, 1);
+  luaL_argexpected(L, co, 1, "coroutine");
+  int n = lua_gettop(L) - 1, results;
+  if (!lua_checkstack(co, n + 8)) return luaL_error(L, "too many arguments to resume");
+  lua_xmove(L, co, n);
+  lua_State *outer = c->task;
+  c->task = co;
+  int status = lua_resume(co, L, n, &results);
+  c->task = outer;
+  if (status != LUA_OK && status != LUA_YIELD) {
+    lua_pushboolean(L, 0);
+    lua_xmove(co, L, 1);
+    return 2;
+  }
+  luaL_checkstack(L, results + 1, "too many results");
+  lua_pushboolean(L, 1);
+  lua_xmove(co, L, results);
+  return results + 1;
+}
+
+/* core.task() → the coroutine of the running task, or nil. */
+static int core_task(lua_State *L) {
+  struct l_core *c = l_core(L);
+  if (!c->task) return 0;
+  lua_pushthread(c->task);
+  if (c->task != L) lua_xmove(c->task, L, 1);
+  return 1;
+}
+
+#define SLEEP_TYPE "luaws.sleep"
+struct l_sleep {
+  struct l_wait wait;
+  struct luaws_timer *timer;
+};
+
+static void sleep_fired(void *arg) {
+  struct l_sleep *s = arg;
+  s->timer = NULL;
+  l_wait_wake(&s->wait);
+}
+
+static int sleep_gc(lua_State *L) {
+  struct l_sleep *s = luaL_checkudata(L, 1, SLEEP_TYPE);
+  if (s->timer) luaws_timer_cancel(s->timer);
+  s->timer = NULL;
+  l_wait_clear(&s->wait, L);
+  return 0;
+}
+
+static int sleep_done(lua_State *L, int status, lua_KContext ctx) {
+  lua_pushcfunction(L, sleep_gc);
+  lua_pushvalue(L, (int)ctx);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+/* core.sleep(seconds) */
+static int core_sleep(lua_State *L) {
+  lua_Number seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 1, "not a number of seconds");
+  struct l_sleep *s = lua_newuserdatauv(L, sizeof *s, 0);
+  int at = lua_gettop(L);
+  *s = (struct l_sleep){0};
+  l_wait_init(&s->wait, l_core(L));
+  luaL_setmetatable(L, SLEEP_TYPE);
+  s->timer = luaws_timer_start(s->wait.core->loop, (int64_t)ceil(seconds * 1000), sleep_fired, s);
+  if (!s->timer) return luaL_error(L, "not enough memory");
+  if (s->wait.core->task == L) lua_toclose(L, at); /* a cancelled task sleeps no more */
+  l_wait(L, &s->wait, at, sleep_done);
+  return sleep_done(L, LUA_OK, at);
+}
+
+/* core.set_log(prefix, level name, nil): the log goes to stderr. */
+static int core_set_log(lua_State *L) {
+  static const char *const levels[] = {"debug", "info", "warning", "error", "off", NULL};
+  const char *prefix = luaL_checkstring(L, 1);
+  int level = luaL_checkoption(L, 2, "debug", levels);
+  luaws_log_set(level == LUAWS_LOG_OFF ? NULL : luaws_log_to_stderr, NULL, prefix, level);
+  return 0;
+}
+
+/* core.monotonic() → seconds of a clock that never jumps. */
+static int core_monotonic(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)luaws_monotonic_ms() / 1000);
+  return 1;
+}
+
+struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L) {
+  return (struct luaws_interrupt *)l_core(L)->loop;
+}
+
+void luaws_interrupt(struct luaws_interrupt *i) {
+  luaws_loop_interrupt((struct luaws_loop *)i);
+}
+
+void luaws_interrupt_clear(struct luaws_interrupt *i) {
+  luaws_loop_turn((struct luaws_loop *)i, 0, NULL);
+}
+
+void l_core_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"set_log", core_set_log}, {"turn", core_turn}, {"busy", core_busy},   {"resume", core_resume},
+      {"task", core_task}, {"sleep", core_sleep}, {"monotonic", core_monotonic},
+      {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  luaL_newmetatable(L, SLEEP_TYPE);
+  lua_pushcfunction(L, sleep_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, sleep_gc);
+  lua_setfield(L, -2, "__close");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,226 @@
+#include "l_stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define FILE_TYPE "luaws.file"
+
+/* aws.file: a range of a file that is opened when a request is made of it. */
+struct l_file {
+  int64_t offset;
+  int64_t length; /* -1: to the end */
+  char path[];
+};
+
+int l_file(lua_State *L) {
+  size_t len;
+  const char *path = luaL_checklstring(L, 1, &len);
+  lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
+  luaL_argcheck(L, offset >= 0, 2, "a negative offset");
+  luaL_argcheck(L, length >= -1, 3, "a negative length");
+  struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 0);
+  f->offset = offset;
+  f->length = length;
+  memcpy(f->path, path, len + 1);
+  luaL_setmetatable(L, FILE_TYPE);
+  return 1;
+}
+
+static int file_tostring(lua_State *L) {
+  struct l_file *f = luaL_checkudata(L, 1, FILE_TYPE);
+  lua_pushfstring(L, "aws.file(%s)", f->path);
+  return 1;
+}
+
+bool l_is_stream(lua_State *L, int index) {
+  return luaL_testudata(L, index, FILE_TYPE) != NULL;
+}
+
+/* A Lua value held in the registry for as long as a request may read from it. */
+struct l_source {
+  lua_State *L;  /* the state's main thread */
+  int ref;       /* the function or body */
+  int rest_ref;  /* the chunk handed out last */
+  size_t rest_at;
+  int fd;        /* of a file that we opened */
+};
+
+static void source_release(void *owner) {
+  struct l_source *s = owner;
+  luaL_unref(s->L, LUA_REGISTRYINDEX, s->ref);
+  luaL_unref(s->L, LUA_REGISTRYINDEX, s->rest_ref);
+  if (s->fd >= 0) close(s->fd);
+  free(s);
+}
+
+static struct l_source *source_new(lua_State *L, int index) {
+  struct l_source *s = malloc(sizeof *s);
+  if (!s) return NULL;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  *s = (struct l_source){.L = lua_tothread(L, -1), .ref = LUA_NOREF, .rest_ref = LUA_NOREF, .fd = -1};
+  lua_pop(L, 1);
+  lua_pushvalue(L, index);
+  s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return s;
+}
+
+/* Gives out what is left of the current chunk. */
+static ptrdiff_t take_rest(struct l_source *s, char *dst, size_t max) {
+  lua_State *L = s->L;
+  if (s->rest_ref == LUA_NOREF) return 0;
+  size_t len;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->rest_ref);
+  const char *chunk = lua_tolstring(L, -1, &len);
+  size_t n = len - s->rest_at < max ? len - s->rest_at : max;
+  memcpy(dst, chunk + s->rest_at, n);
+  s->rest_at += n;
+  lua_pop(L, 1);
+  if (s->rest_at == len) {
+    luaL_unref(L, LUA_REGISTRYINDEX, s->rest_ref);
+    s->rest_ref = LUA_NOREF;
+  }
+  return (ptrdiff_t)n;
+}
+
+/* Calls the function for its next chunk: a string, or nil (or "") at the end. */
+static ptrdiff_t function_read(void *owner, char *dst, size_t max, struct luaws_error *err) {
+  struct l_source *s = owner;
+  lua_State *L = s->L;
+  ptrdiff_t n = take_rest(s, dst, max);
+  if (n > 0) return n;
+  if (!lua_checkstack(L, 8)) return luaws_error_memory(err);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+    const char *text = luaL_tolstring(L, -1, NULL);
+    luaws_error_set(err, LUAWS_E_IO, "IOError", "the function that gives the body failed: %s", text);
+    lua_pop(L, 2);
+    return LUAWS_E_IO;
+  }
+  if (lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) == 0)) {
+    lua_pop(L, 1);
+    return 0;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    luaws_error_set(err, LUAWS_E_IO, "IOError",
+                    "the function that gives the body returned a %s, not a string", luaL_typename(L, -1));
+    lua_pop(L, 1);
+    return LUAWS_E_IO;
+  }
+  s->rest_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  s->rest_at = 0;
+  return take_rest(s, dst, max);
+}
+
+static int stream_function(lua_State *L, int index, struct luaws_stream *out,
+                           struct luaws_error *err) {
+  struct l_source *s = source_new(L, index);
+  if (!s) return luaws_error_memory(err);
+  *out = (struct luaws_stream){
+      .kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = function_read, .release = source_release, .owner = s};
+  return 0;
+}
+
+static int stream_string(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+  struct l_source *s = source_new(L, index);
+  if (!s) return luaws_error_memory(err);
+  *out = (struct luaws_stream){
+      .kind = LUAWS_STREAM_BYTES, .release = source_release, .owner = s};
+  out->bytes.ptr = lua_tolstring(L, index, &out->bytes.len);
+  out->length = (int64_t)out->bytes.len;
+  return 0;
+}
+
+/* A pipe, a terminal: read as it comes. */
+static ptrdiff_t pipe_read(void *owner, char *dst, size_t max, struct luaws_error *err) {
+  struct l_source *s = owner;
+  lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->ref);
+  luaL_Stream *file = lua_touserdata(s->L, -1);
+  lua_pop(s->L, 1);
+  if (!file->closef) return luaws_error_set(err, LUAWS_E_IO, "IOError", "the body's file was closed");
+  size_t n = fread(dst, 1, max, file->f);
+  if (n == 0 && ferror(file->f)) {
+    return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading the body: %s", strerror(errno));
+  }
+  return (ptrdiff_t)n;
+}
+
+/* An io file: from where it stands to its end. */
+static int stream_io_file(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+  luaL_Stream *file = lua_touserdata(L, index);
+  if (!file->closef) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the body is a closed file");
+  }
+  fflush(file->f);
+  struct stat st;
+  bool regular = fstat(fileno(file->f), &st) == 0 && S_ISREG(st.st_mode);
+  off_t at = regular ? ftello(file->f) : -1;
+  struct l_source *s = source_new(L, index);
+  if (!s) return luaws_error_memory(err);
+  if (at >= 0) {
+    *out = (struct luaws_stream){.kind = LUAWS_STREAM_FILE,
+                                 .length = st.st_size > at ? st.st_size - at : 0,
+                                 .fd = fileno(file->f),
+                                 .offset = at};
+  } else {
+    *out = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = pipe_read};
+  }
+  out->release = source_release;
+  out->owner = s;
+  return 0;
+}
+
+static int stream_file(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+  struct l_file *f = lua_touserdata(L, index);
+  int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    int why = fd < 0 ? errno : EINVAL;
+    if (fd >= 0) close(fd);
+    return luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: %s", f->path,
+                           why == EINVAL ? "not a regular file" : strerror(why));
+  }
+  int64_t left = st.st_size > f->offset ? st.st_size - f->offset : 0;
+  if (f->length > left) {
+    close(fd);
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "%s: has %lld bytes from offset %lld on, not %lld",
+                           f->path, (long long)left, (long long)f->offset, (long long)f->length);
+  }
+  struct l_source *s = source_new(L, index);
+  if (!s) {
+    close(fd);
+    return luaws_error_memory(err);
+  }
+  s->fd = fd;
+  *out = (struct luaws_stream){.kind = LUAWS_STREAM_FILE,
+                               .length = f->length >= 0 ? f->length : left,
+                               .fd = fd,
+                               .offset = f->offset,
+                               .release = source_release,
+                               .owner = s};
+  return 0;
+}
+
+int l_stream_from(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+  index = lua_absindex(L, index);
+  if (lua_type(L, index) == LUA_TSTRING) return stream_string(L, index, out, err);
+  if (lua_isfunction(L, index)) return stream_function(L, index, out, err);
+  if (luaL_testudata(L, index, LUA_FILEHANDLE)) return stream_io_file(L, index, out, err);
+  if (luaL_testudata(L, index, FILE_TYPE)) return stream_file(L, index, out, err);
+  return luaws_error_set(err, LUAWS_E_ARGUMENT, "ParamValidationError", "a %s is no body",
+                         luaL_typename(L, index));
+}
+
+void l_stream_open(lua_State *L) {
+  luaL_newmetatable(L, FILE_TYPE);
+  lua_pushcfunction(L, file_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, l_file);
+  lua_setfield(L, -2, "file");
+}

@@ -1,0 +1,325 @@
+--- Many calls at once on one thread: tasks that wait without stopping each other.
+---
+---     local pages = aws.async.map(regions, function(region)
+---       return aws.client("ec2", { region_name = region }):describe_instances{}
+---     end, { concurrency = 10 })
+---
+--- A task is a coroutine. A call made in one yields to the scheduler below; core.turn says which coroutines can go
+--- on. Outside any task the same functions block: they run the scheduler until what they wait for is done.
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+
+local async = {}
+
+local DEFAULT_CONCURRENCY = 10
+
+local Task = {}
+local task_mt = { __name = "luaws.task", __index = Task }
+
+local tasks = {}                      -- coroutine → task, of every task that is not done
+local queue, first, last = {}, 1, 0   -- tasks that can go on
+
+local function enqueue(task)
+  last = last + 1
+  queue[last] = task
+end
+
+local function current()
+  local co = core.task()
+  return co and tasks[co]
+end
+
+local function finish(task, ok, ...)
+  task._done, task._ok, task._results = true, ok, table.pack(...)
+  tasks[task._co] = nil
+  for wake in pairs(task._watchers) do
+    wake()
+  end
+  task._watchers = nil
+end
+
+-- Looks at how a resumed coroutine stopped: it ended, or it waits for the core or for another task.
+local function settle(task, resumed, ...)
+  if not resumed then
+    coroutine.close(task._co)
+    finish(task, false, ...)
+  elseif coroutine.status(task._co) == "dead" then
+    finish(task, true, ...)
+  end
+end
+
+local function cancelled()
+  return errors.new("CancelledError", "the task was cancelled")
+end
+
+local function step(task)
+  if task._done then
+    return
+  end
+  if task._cancelled then
+    coroutine.close(task._co) -- its <close> variables are closed, a call under way is dropped
+    return finish(task, false, cancelled())
+  end
+  local args = task._args
+  if args then
+    task._args = nil
+    return settle(task, core.resume(task._co, table.unpack(args, 1, args.n)))
+  end
+  settle(task, core.resume(task._co))
+end
+
+local cancel_all
+
+-- Resumes what can go on; when nothing can, first waits for the core, at most `seconds` when they are given.
+local function turn(seconds)
+  if first > last then
+    if not seconds and not core.busy() then
+      errors.raise("RuntimeError", "the tasks wait for each other: none can go on")
+    end
+    local ok, ready = pcall(core.turn, seconds)
+    if not ok then -- Ctrl-C: nothing goes on behind the back of whoever gets the error
+      cancel_all()
+      error(ready, 0)
+    end
+    for _, co in ipairs(ready) do
+      if tasks[co] then
+        enqueue(tasks[co])
+      end
+    end
+  end
+  local stop = last
+  while first <= stop do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
+    step(task)
+  end
+end
+
+function cancel_all()
+  for _, task in pairs(tasks) do
+    task._cancelled = true
+    enqueue(task)
+  end
+  while first <= last do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
+    if task then
+      step(task)
+    end
+  end
+end
+
+-- Waits until condition() holds; it is asked again whenever one of the tasks is done.
+local function wait_for(list, condition)
+  local me = current()
+  if not me then
+    while not condition() do
+      turn()
+    end
+    return
+  end
+  local parked = false
+  local function wake()
+    if parked then
+      parked = false
+      enqueue(me)
+    end
+  end
+  for _, task in ipairs(list) do
+    if not task._done then
+      task._watchers[wake] = true
+    end
+  end
+  while not condition() do
+    parked = true
+    coroutine.yield()
+  end
+  for _, task in ipairs(list) do
+    if not task._done then
+      task._watchers[wake] = nil
+    end
+  end
+end
+
+local function start(fn, ...)
+  if type(fn) ~= "function" then
+    errors.raise("TypeError", "a task needs a function, not a %s", type(fn))
+  end
+  local task = setmetatable({ _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...) },
+    task_mt)
+  tasks[task._co] = task
+  enqueue(task)
+  return task
+end
+
+local function result(task)
+  if task._ok then
+    return table.unpack(task._results, 1, task._results.n)
+  end
+  error(task._results[1], 0)
+end
+
+--- Waits for the task and returns what its function returned, or raises what it raised.
+function Task:await()
+  wait_for({ self }, function()
+    return self._done
+  end)
+  return result(self)
+end
+
+--- Stops the task at its next wait, or where it waits now: a call under way is dropped. Whoever awaits
+--- it gets a CancelledError. A task that is done stays as it is.
+function Task:cancel()
+  if self._done then
+    return
+  end
+  self._cancelled = true
+  local status = coroutine.status(self._co)
+  if status == "suspended" then
+    step(self)
+  end
+end
+
+--- Whether it has ended, one way or another.
+---@return boolean
+function Task:done()
+  return self._done
+end
+
+function task_mt:__tostring()
+  return ("luaws.task(%s)"):format(self._done and (self._ok and "done" or "failed") or "running")
+end
+
+-- Cancels every task of the list that is not done when the scope that holds it is left.
+local function guard(list)
+  return setmetatable({}, { __close = function()
+    for _, task in ipairs(list) do
+      task:cancel()
+    end
+  end })
+end
+
+-- Waits for all; the first that fails ends the wait and its error is raised.
+local function wait_for_all(list)
+  local failed
+  wait_for(list, function()
+    local all = true
+    for _, task in ipairs(list) do
+      if task._done and not task._ok then
+        failed = task
+        return true
+      end
+      all = all and task._done
+    end
+    return all
+  end)
+  if failed then
+    result(failed)
+  end
+end
+
+--- Starts a task; it begins to run when this one next waits. What it raises is raised by its await.
+---@param fn function
+---@return table task
+function async.spawn(fn, ...)
+  return start(fn, ...)
+end
+
+--- Runs fn as a task and returns what it returns. Within a task it just calls fn.
+---@param fn function
+function async.run(fn, ...)
+  if current() then
+    return fn(...)
+  end
+  local task = start(fn, ...)
+  local _ <close> = guard({ task })
+  return task:await()
+end
+
+--- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core first when
+--- `blocking` and none can. Returns whether the task is done, and if so, true and its results or false and its error.
+---@param task table
+---@param blocking boolean|nil
+function async.poll(task, blocking)
+  if not task._done then
+    turn(not blocking and 0 or nil)
+  end
+  if task._done then
+    return true, task._ok, table.unpack(task._results, 1, task._results.n)
+  end
+  return false
+end
+
+--- Runs the functions at once and returns the first result of each, in order. The first error cancels the
+--- others and is raised. Tasks are taken as well as functions.
+function async.gather(...)
+  local list = {}
+  for i, fn in ipairs({ ... }) do
+    list[i] = getmetatable(fn) == task_mt and fn or start(fn)
+  end
+  local _ <close> = guard(list)
+  wait_for_all(list)
+  local results = {}
+  for i, task in ipairs(list) do
+    results[i] = task._results[1]
+  end
+  return table.unpack(results, 1, #list)
+end
+
+--- Calls fn(item, index) for every item, several at once; returns the results in order. The first error cancels
+--- the rest and is raised.
+---@param list table a sequence
+---@param fn function
+---@param opts table|nil { concurrency = 10 }
+---@return table
+function async.map(list, fn, opts)
+  local concurrency = opts and opts.concurrency or DEFAULT_CONCURRENCY
+  if math.type(concurrency) ~= "integer" or concurrency < 1 then
+    errors.raise("ValueError", "map: concurrency must be a positive integer, not %s", tostring(concurrency))
+  end
+  local results, next_index, count = {}, 1, #list
+  local function worker()
+    while next_index <= count do
+      local i = next_index
+      next_index = i + 1
+      results[i] = fn(list[i], i)
+    end
+  end
+  local workers = {}
+  for i = 1, math.min(concurrency, count) do
+    workers[i] = start(worker)
+  end
+  local _ <close> = guard(workers)
+  wait_for_all(workers)
+  return results
+end
+
+--- Waits, and lets other tasks go on meanwhile.
+---@param seconds number
+function async.sleep(seconds)
+  if current() then
+    return core.sleep(seconds)
+  end
+  start(core.sleep, seconds):await()
+end
+
+--- Runs fn; when it has not returned after so many seconds it is cancelled and a TimeoutError is raised.
+---@param seconds number
+---@param fn function
+function async.timeout(seconds, fn, ...)
+  local work = start(fn, ...)
+  local clock = start(core.sleep, seconds)
+  local both = { work, clock }
+  local _ <close> = guard(both)
+  wait_for(both, function()
+    return work._done or clock._done
+  end)
+  if not work._done then
+    errors.raise("TimeoutError", "not done after %s seconds", tostring(seconds))
+  end
+  return result(work)
+end
+
+return async

@@ -1,0 +1,232 @@
+--- Clients: every operation of a service is a method.
+---
+--- A client is a userdata of the core with two tables: its class, which all clients of a service and version
+--- share and which fills up with methods as they are used, and its own fields, which stay nearly empty.
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+
+local client = {}
+
+-- What every client can do beside its service's operations. A class begins as a copy of it.
+local Client = { close = core.client_close }
+
+local classes = setmetatable({}, { __mode = "v" })
+
+-- Which services have a module of their own; looking for a file costs more than making a client.
+local WITH_MODULE = require("luaws.service")
+
+-- A new emitter: a copy of what the session has, and the handlers of the service's module.
+local function combine(session_events, class)
+  local emitter = session_events and session_events:copy() or require("luaws.events").new()
+  if class._module and class._module.register then
+    class._module.register(emitter)
+  end
+  return emitter
+end
+
+local function new_class(made)
+  local class = {}
+  for name, method in pairs(Client) do
+    class[name] = method
+  end
+  local info = core.client_info(made)
+  class._info = info
+  local module = WITH_MODULE[info.service_name] and require("luaws.service." .. info.service_name:gsub("-", "_"))
+  if module then
+    class._module = module
+    for name, method in pairs(module.methods or {}) do
+      class[name] = method
+    end
+    class._events = module.register and combine(nil, class) or nil
+  end
+  return class
+end
+
+--- Makes a client of a session; session:client calls this.
+function client.new(session, name, opts)
+  local made = core.client(session._core, name, opts)
+  local key = core.client_service(made)
+  local class = classes[key]
+  if not class then
+    core.client_bind(made, {}, {}, false)
+    class = new_class(made)
+    classes[key] = class
+  end
+  local fields = { _session = session }
+  local listened = rawget(session, "_events")
+  if listened and listened.version > 0 then
+    fields._events = combine(listened, class)
+  end
+  core.client_bind(made, class, fields, (class._events or fields._events) ~= nil)
+  return made
+end
+
+-- ---- meta ----
+
+local META = {}
+local meta_mt = { __name = "luaws.client.meta" }
+
+function META.service_model(meta)
+  return require("luaws.service_model").new(meta._client)
+end
+
+function META.endpoint_url(meta)
+  return core.client_endpoint_url(meta._client)
+end
+
+function META.config(meta)
+  return core.client_config(meta._client)
+end
+
+function META.method_to_api_mapping(meta)
+  return core.methods(meta._client)
+end
+
+--- The client's own events: a copy of its session's and its service's, made when first touched.
+function META.events(meta)
+  local fields = core.client_fields(meta._client)
+  if not fields._events then
+    fields._events = combine(nil, core.client_class(meta._client))
+  end
+  core.client_listen(meta._client, true)
+  return fields._events
+end
+
+function META.session(meta)
+  return core.client_fields(meta._client)._session
+end
+
+function meta_mt:__index(name)
+  local make = META[name]
+  if make then
+    local value = make(self)
+    rawset(self, name, value)
+    return value
+  end
+end
+
+-- ---- fields that are made when first touched ----
+
+local LAZY = {}
+
+function LAZY.meta(self)
+  local meta = core.client_info(self)
+  meta._client = self
+  return setmetatable(meta, meta_mt)
+end
+
+--- client.try:head_object{…} returns nil and the error instead of raising.
+function LAZY.try(self)
+  return setmetatable({}, {
+    __name = "luaws.client.try",
+    __index = function(methods, name)
+      local method = self[name]
+      local function try(_, ...)
+        local results = table.pack(pcall(method, self, ...))
+        if results[1] then
+          return table.unpack(results, 2, results.n)
+        end
+        return nil, results[2]
+      end
+      rawset(methods, name, try)
+      return try
+    end,
+  })
+end
+
+--- client.exceptions.NoSuchKey: what err:is() also takes.
+function LAZY.exceptions(self)
+  local codes = core.error_codes(self)
+  local exceptions = { ClientError = { name = "ClientError" } }
+  for name, code in pairs(codes) do
+    exceptions[name] = { name = name, code = code }
+  end
+  function exceptions.from_code(code)
+    for name, known in pairs(codes) do
+      if known == code then
+        return exceptions[name]
+      end
+    end
+    return exceptions.ClientError
+  end
+  local info = core.client_info(self)
+  return setmetatable(exceptions, {
+    __index = function(_, name)
+      local names = {}
+      for known in pairs(codes) do
+        names[#names + 1] = known
+      end
+      table.sort(names)
+      errors.raise("AttributeError", "%s has no exception '%s'. Valid exceptions are: %s", info.class_name,
+        tostring(name), table.concat(names, ", "))
+    end,
+  })
+end
+
+-- ---- methods beside the operations ----
+
+function Client:can_paginate(name)
+  return require("luaws.paginate").can_paginate(self, name)
+end
+
+function Client:get_paginator(name)
+  return require("luaws.paginate").get(self, name)
+end
+
+function Client:get_waiter(name)
+  return require("luaws.waiter").get(self, name)
+end
+
+--- A URL that makes one call when it is fetched, by whoever has it.
+---@param method string "get_object"
+---@param opts table|nil { Params, ExpiresIn = 3600, HttpMethod }
+---@return string
+function Client:generate_presigned_url(method, opts)
+  return require("luaws.presign").url(self, method, opts)
+end
+
+function LAZY.waiter_names(self)
+  return require("luaws.waiter").names(self)
+end
+
+local function method_names(self)
+  local names = {}
+  for name in pairs(core.methods(self)) do
+    names[#names + 1] = name
+  end
+  for name in pairs(Client) do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- What is neither method nor field nor operation.
+core.on_missing(function(self, name)
+  local make = LAZY[name]
+  if make then
+    local value = make(self)
+    rawset(core.client_fields(self), name, value)
+    return value
+  end
+  if type(name) ~= "string" then
+    return nil
+  end
+  local injected = require("luaws.hooks").getattr(self, name)
+  if injected ~= nil then
+    return injected
+  end
+  if name:sub(1, 1) == "_" then
+    return nil
+  end
+  local info = core.client_info(self)
+  errors.raise("AttributeError", "%s has %s", info.service_name, require("luaws.nearest").message(name,
+    method_names(self)))
+end)
+
+core.set_hooks(setmetatable({}, {
+  __index = function(_, name)
+    return require("luaws.hooks")[name]
+  end,
+}))
+
+return client

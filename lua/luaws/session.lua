@@ -1,0 +1,210 @@
+--- Sessions: where clients get their credentials, region and settings from.
+---
+---     local session = aws.session{ profile_name = "dev", region_name = "eu-west-1" }
+---     local s3 = session:client("s3")
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+
+local session = {}
+
+local Session = {}
+local session_mt = { __name = "luaws.session" }
+
+local OPTIONS = {
+  aws_access_key_id = "string", aws_secret_access_key = "string", aws_session_token = "string",
+  aws_account_id = "string", region_name = "string", profile_name = "string", data_path = "string",
+}
+local CLIENT_OPTIONS = {
+  region_name = "string", api_version = "string", use_ssl = "boolean", verify = "any", endpoint_url = "string",
+  aws_access_key_id = "string", aws_secret_access_key = "string", aws_session_token = "string",
+  aws_account_id = "string", config = "table",
+}
+
+local function check_options(what, opts, known)
+  if opts == nil then
+    return {}
+  end
+  if type(opts) ~= "table" then
+    errors.raise("TypeError", "%s takes its options in a table, not a %s", what, type(opts))
+  end
+  for name, value in pairs(opts) do
+    local wanted = known[name]
+    if not wanted and not (type(name) == "string" and name:sub(1, 1) == "_") then
+      local names = {}
+      for option in pairs(known) do
+        names[#names + 1] = option
+      end
+      errors.raise("TypeError", "%s: %s", what, require("luaws.nearest").message(tostring(name), names))
+    end
+    if wanted and wanted ~= "any" and type(value) ~= wanted and value ~= core.null then
+      errors.raise("TypeError", "%s: %s must be a %s, not a %s", what, name, wanted, type(value))
+    end
+  end
+  return opts
+end
+
+--- Makes a session. Nothing is read before it is needed, but that a profile that is named must exist.
+---@param opts table|nil see aws.session
+---@return table
+function session.new(opts)
+  opts = check_options("session", opts, OPTIONS)
+  -- In a session's own fields: _core, the C side; _client_defaults, options of every client (the shell's flags).
+  return setmetatable({ _core = core.session(opts), _client_defaults = nil, _events = nil }, session_mt)
+end
+
+local FIELDS = {}
+
+function FIELDS:region_name()
+  return self._core:config_variable("region")
+end
+
+function FIELDS:profile_name()
+  return self._core:profile_name()
+end
+
+function FIELDS:available_profiles()
+  local names = {}
+  for name in pairs(self._core:full_config().profiles) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+function FIELDS:full_config()
+  return self._core:full_config()
+end
+
+function FIELDS:events()
+  local emitter = rawget(self, "_events") or require("luaws.events").new()
+  rawset(self, "_events", emitter)
+  return emitter
+end
+
+function session_mt:__index(name)
+  local method = Session[name]
+  if method then
+    return method
+  end
+  local field = FIELDS[name]
+  if field then
+    return field(self)
+  end
+  if type(name) == "string" and name:sub(1, 1) ~= "_" then
+    local names = {}
+    for known in pairs(Session) do
+      names[#names + 1] = known
+    end
+    errors.raise("AttributeError", "session has %s", require("luaws.nearest").message(name, names))
+  end
+end
+
+function session_mt:__tostring()
+  return ("Session(region_name=%s)"):format(self.region_name and "'" .. self.region_name .. "'" or "nil")
+end
+
+local function with_defaults(self, opts)
+  local defaults = rawget(self, "_client_defaults")
+  if not defaults then
+    return opts
+  end
+  local merged = {}
+  for name, value in pairs(defaults) do
+    merged[name] = value
+  end
+  for name, value in pairs(opts) do
+    merged[name] = value
+  end
+  return merged
+end
+
+--- Makes a client.
+---@param name string the service: "ec2"
+---@param opts table|nil region_name, api_version, use_ssl, verify, endpoint_url, aws_access_key_id,
+---  aws_secret_access_key, aws_session_token, aws_account_id, config
+function Session:client(name, opts)
+  if type(name) ~= "string" then
+    errors.raise("TypeError", "client() takes the name of a service, not a %s", type(name))
+  end
+  opts = check_options("client", opts, CLIENT_OPTIONS)
+  return require("luaws.client").new(self, name, with_defaults(self, opts))
+end
+
+--- Makes a service resource: the objects of a service, above its operations.
+---@param name string "ec2", "s3", "dynamodb", …
+---@param opts table|nil as for client
+function Session:resource(name, opts)
+  opts = check_options("resource", opts, CLIENT_OPTIONS)
+  return require("luaws.resource").open(self, name, opts)
+end
+
+local credentials_mt = { __name = "luaws.credentials" }
+credentials_mt.__index = {
+  --- The credentials as they are now, which do not change any more.
+  get_frozen_credentials = function(self)
+    return setmetatable({ access_key = self.access_key, secret_key = self.secret_key, token = self.token,
+      account_id = self.account_id }, credentials_mt)
+  end,
+}
+function credentials_mt:__tostring()
+  return ("Credentials(method='%s')"):format(self.method or "frozen")
+end
+
+--- The credentials that requests of this session are signed with; nil when there are none.
+---@return table|nil access_key, secret_key, token, account_id, method, expiry
+function Session:get_credentials()
+  local found = self._core:credentials()
+  return found and setmetatable(found, credentials_mt)
+end
+
+--- The names of all services there is a model of.
+function Session:get_available_services()
+  return core.model_services(self._core, "service_names")
+end
+
+--- The names of the services that have resources.
+function Session:get_available_resources()
+  return core.model_services(self._core, "resources")
+end
+
+--- A setting, from wherever it comes: get_config_variable("region").
+---@param name string
+function Session:get_config_variable(name)
+  return self._core:config_variable(name)
+end
+
+--- Runs the endpoint rules of a service on exactly these parameters.
+---@param service string
+---@param params table { Region = "us-east-1", UseFIPS = false, … }
+---@return table { url, properties, headers }
+function Session:resolve_endpoint(service, params)
+  return self._core:resolve_endpoint(service, params or {})
+end
+
+--- Signs any HTTP request with the credentials of this session; see luaws.sign_request.
+---@param request table { method, url, headers, body }
+---@param opts table { service, region, … }
+---@return table a new request
+function Session:sign_request(request, opts)
+  return require("luaws.sign_request")(self, request, opts)
+end
+
+--- The names of all partitions ("aws", "aws-cn", …).
+function Session:get_available_partitions()
+  return require("luaws.regions").partitions(self)
+end
+
+--- The regions that a service is known to be in.
+---@param service string
+---@param opts table|nil { partition = "aws", allow_non_regional = false }
+function Session:get_available_regions(service, opts)
+  return require("luaws.regions").of_service(self, service, opts or {})
+end
+
+--- The partition that a region belongs to; UnknownRegionError when it belongs to none.
+---@param region string
+function Session:get_partition_for_region(region)
+  return require("luaws.regions").partition(self, region)
+end
+
+return session

@@ -1,0 +1,53 @@
+--- session:sign_request: a signature for any HTTP request, for services behind AWS auth that are not AWS APIs.
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+
+local OPTIONS = {
+  "service", "region", "algorithm", "presign", "expires", "time", "unsigned_payload", "double_encode",
+  "normalize_path", "sign_body", "omit_session_token", "debug",
+}
+local KNOWN = {}
+for _, name in ipairs(OPTIONS) do
+  KNOWN[name] = true
+end
+
+--- Signs a request with the session's credentials.
+---@param session table
+---@param request table { method = "GET", url, headers, body }; a header's value is a string or a sequence
+---@param opts table { service, region, algorithm = "sigv4", presign, expires, time, unsigned_payload,
+---  double_encode, normalize_path, sign_body, omit_session_token, debug }
+---@return table a new request; with opts.debug also canonical_request and string_to_sign
+local function sign_request(session, request, opts)
+  opts = opts or {}
+  if type(request) ~= "table" or type(request.url) ~= "string" then
+    errors.raise("TypeError", "sign_request takes a request { method, url, headers, body }")
+  end
+  for name in pairs(opts) do
+    if not KNOWN[name] then
+      errors.raise("TypeError", "sign_request: %s", require("luaws.nearest").message(tostring(name), OPTIONS))
+    end
+  end
+  local algorithm = opts.algorithm or "sigv4"
+  if algorithm ~= "sigv4" then
+    errors.raise("UnsupportedSignatureVersionError", "Signature version(s) are not supported: %s", algorithm)
+  end
+  if not opts.service then
+    errors.raise("ValueError", "sign_request needs opts.service, the name to sign for")
+  end
+  local credentials = session:get_credentials()
+  if not credentials then
+    errors.raise("NoCredentialsError", "Unable to locate credentials")
+  end
+  local options = {}
+  for name, value in pairs(opts) do
+    options[name] = value
+  end
+  options.algorithm = nil
+  options.region = opts.region or session.region_name
+  if not options.region then
+    errors.raise("NoRegionError", "You must specify a region.")
+  end
+  return core.sign(credentials, request, options)
+end
+
+return sign_request

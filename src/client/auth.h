@@ -1,0 +1,12 @@
+/* Which signature a call gets, and making it. */
+#ifndef LUAWS_CLIENT_AUTH_H
+#define LUAWS_CLIENT_AUTH_H
+
+#include "client/call.h"
+
+/* False when the operation, the client or a listener wants no signature. */
+bool luaws_call_wants_credentials(const struct luaws_call *call);
+/* Signs the request as the endpoint's auth schemes and the service's model say. */
+int luaws_call_sign(struct luaws_call *call, struct luaws_error *err);
+
+#endif

@@ -1,0 +1,447 @@
+/* The path of a call, top to bottom: each stage below is one function, in the order in which
+   luaws_call_step runs them. A stage returns 0, WAITING, or a negative code that ends the call. */
+#include "client/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "client/auth.h"
+#include "client/checksum.h"
+#include "client/endpoint_params.h"
+
+enum stage {
+  VALIDATE,
+  COLLECT_ENDPOINT,
+  RESOLVE_ENDPOINT,
+  SERIALIZE,
+  ADD_CHECKSUM,
+  GET_CREDENTIALS,
+  CREATE_REQUEST,
+  CHOOSE_SIGNER,
+  BEFORE_SIGN,
+  SIGN,
+  SEND,
+  RECEIVE,
+  JUDGE,
+  DECIDE,
+  RETRY,
+  FINISHED,
+};
+enum { WAITING = 1 };
+
+static const struct luaws_exchange_options EXCHANGE_DEFAULTS;
+
+static void ready(void *arg) {
+  struct luaws_call *call = arg;
+  call->on_ready(call->owner);
+}
+
+/* parameters → validate */
+static int validate(struct luaws_call *call, struct luaws_error *err) {
+  if (call->client->config->parameter_validation == LUAWS_NO) return 0;
+  return luaws_validate(call->operation, call->params, err);
+}
+
+/* A presigned URL carries no body: what a form would say goes into the query. */
+static int move_form_to_query(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_request *req = &call->request;
+  const struct luaws_str *type = luaws_headers_get(&req->headers, LUAWS_STR("content-type"));
+  if (!type || !luaws_str_starts(*type, LUAWS_STR("application/x-www-form-urlencoded"))) return 0;
+  struct luaws_buf query = {0};
+  luaws_buf_append_str(&query, req->query);
+  if (query.len && req->body.bytes.len) luaws_buf_append_char(&query, '&');
+  luaws_buf_append_str(&query, req->body.bytes);
+  req->query = query.failed ? LUAWS_STR_NONE : luaws_arena_str(&call->arena, luaws_buf_str(&query));
+  luaws_buf_clear(&query);
+  luaws_stream_release(&req->body);
+  luaws_headers_remove(&req->headers, LUAWS_STR("content-type"));
+  return req->query.ptr ? 0 : luaws_error_memory(err);
+}
+
+/* → serialize */
+static int serialize(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_request *req = &call->request;
+  int rc = luaws_request_set_url(req, call->endpoint->url, err);
+  if (rc) return rc;
+  if (call->operation->flags & LUAWS_OP_HAS_IDEMPOTENCY_TOKEN) luaws_random_uuid(call->idempotency_token);
+  struct luaws_serialize s = {
+      .service = call->client->service,
+      .operation = call->operation,
+      .params = call->params,
+      .request = req,
+      .body = &call->body,
+      .inject_host_prefix = call->client->config->inject_host_prefix != LUAWS_NO,
+      .idempotency_token = call->idempotency_token,
+  };
+  rc = call->client->protocol->serialize(&s, err);
+  for (size_t i = 0; rc == 0 && i < call->endpoint->header_count; i++) {
+    const struct luaws_header *h = &call->endpoint->headers[i];
+    if (!luaws_headers_set(&req->headers, h->name, h->value)) rc = luaws_error_memory(err);
+  }
+  if (rc || !call->presign) return rc;
+  if (call->presign_method.ptr) req->method = call->presign_method;
+  return move_form_to_query(call, err);
+}
+
+static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
+  if (!luaws_call_wants_credentials(call)) return 0;
+  luaws_credentials_release(call->credentials);
+  call->credentials = NULL;
+  call->credentials_waiter.wake = ready;
+  call->credentials_waiter.arg = call;
+  int answer = luaws_client_credentials(call->client, &call->credentials_waiter, &call->credentials, err);
+  return answer == LUAWS_FOUND ? 0 : answer == LUAWS_PENDING ? WAITING : answer;
+}
+
+/* What differs from attempt to attempt, and is not signed. */
+static int create_request(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_headers *h = &call->request.headers;
+  if (call->presign) return 0;
+  char text[64];
+  if (call->retry.attempt == 0) luaws_random_uuid(call->invocation_id);
+  snprintf(text, sizeof text, "attempt=%d; max=%d", call->retry.attempt + 1,
+           call->client->retry.max_attempts);
+  bool ok = luaws_headers_set(h, LUAWS_STR("User-Agent"), call->client->user_agent) &&
+            luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"), luaws_str_from(call->invocation_id)) &&
+            luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
+  return ok ? 0 : luaws_error_memory(err);
+}
+
+static void log_request(const struct luaws_call *call) {
+  if (!luaws_log_wants(LUAWS_LOG_DEBUG)) return;
+  const struct luaws_request *r = &call->request; /* without its query and headers, which may hold a signature */
+  luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: attempt %d: %.*s %.*s://%.*s%.*s, body %lld bytes",
+            LUAWS_STR_ARG(call->client->service_name), LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
+            call->retry.attempt, LUAWS_STR_ARG(r->method), LUAWS_STR_ARG(r->scheme), LUAWS_STR_ARG(r->host),
+            LUAWS_STR_ARG(r->path), (long long)r->body.length);
+}
+
+static void log_outcome(const struct luaws_call *call) {
+  if (!luaws_log_wants(LUAWS_LOG_DEBUG)) return;
+  char retry[48] = "";
+  if (call->retry_delay_ms >= 0) {
+    snprintf(retry, sizeof retry, ", again in %lld ms", (long long)call->retry_delay_ms);
+  }
+  if (call->response.status) {
+    luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: status %d, %zu bytes%s",
+              LUAWS_STR_ARG(call->client->service_name), LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
+              call->response.status, call->response.body.len, retry);
+  } else {
+    luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: %s%s", LUAWS_STR_ARG(call->client->service_name),
+              LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)), luaws_error_message(&call->attempt_error), retry);
+  }
+}
+
+static int send_request(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_pool *pool;
+  int rc = luaws_client_pool(call->client, &pool, err);
+  if (rc) return rc;
+  if (call->retry.attempt > 0 && call->request.body.kind == LUAWS_STREAM_FUNCTION) {
+    int64_t sent = 1; /* whatever it was: back to the first byte */
+    rc = luaws_stream_rewind(&call->request.body, &sent, err);
+    if (rc) return rc;
+  }
+  call->retry.attempt++;
+  log_request(call);
+  struct luaws_exchange_options o = EXCHANGE_DEFAULTS;
+  o.stream = o.stream_only_2xx = luaws_call_streams(call);
+  o.done = ready;
+  o.progress = o.stream ? ready : NULL; /* whoever reads the body afterwards waits the same way */
+  o.arg = call;
+  rc = luaws_exchange_start(pool, &call->request, &o, &call->exchange, err);
+  return rc ? rc : WAITING;
+}
+
+static void receive(struct luaws_call *call) {
+  const struct luaws_response *r = NULL;
+  luaws_error_clear(&call->attempt_error);
+  call->response = (struct luaws_response){0};
+  if (luaws_exchange_result(call->exchange, &r, &call->attempt_error) == 0) call->response = *r;
+}
+
+static void parse_context(struct luaws_call *call, struct luaws_writer *out, struct luaws_parse *p) {
+  *p = (struct luaws_parse){
+      .service = call->client->service,
+      .operation = call->operation,
+      .response = &call->response,
+      .out = out,
+      .arena = &call->arena,
+      .parser = call->client->parser,
+  };
+}
+
+static bool failed(const struct luaws_call *call) {
+  return call->response.status >= 300;
+}
+
+/* send → (retry): asks the policy. */
+static void judge(struct luaws_call *call) {
+  struct luaws_attempt_outcome o = {
+      .error_code = call->attempt_error.code,
+      .connect_failed = call->attempt_error.code == LUAWS_E_CONNECT,
+      .status = call->response.status,
+      .service_hyphen_id = luaws_ref_text(&call->client->service->hyphen_id),
+  };
+  if (call->response.status && failed(call)) {
+    struct luaws_parse p;
+    parse_context(call, NULL, &p);
+    struct luaws_service_error e = {0};
+    call->client->protocol->peek_error(&p, &e);
+    o.code = e.code;
+    o.modeled_retryable = e.shape && (e.shape->flags & LUAWS_SHAPE_RETRYABLE);
+    o.modeled_throttling = e.shape && (e.shape->flags & LUAWS_SHAPE_THROTTLING);
+    o.retry_after_ms = luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
+  }
+  call->retry_delay_ms = luaws_retry_decide(&call->client->retry, &call->retry, &o);
+  log_outcome(call);
+}
+
+static void fail(struct luaws_call *call, struct luaws_error *err) {
+  luaws_error_move(&call->error, err);
+  call->stage = FINISHED;
+}
+
+static void timer_fired(void *arg) {
+  struct luaws_call *call = arg;
+  call->timer = NULL;
+  ready(call);
+}
+
+/* Waits for as long as the policy (or a listener) said. */
+static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
+  luaws_exchange_free(call->exchange);
+  call->exchange = NULL;
+  call->response = (struct luaws_response){0};
+  call->answered = false;
+  call->timer = luaws_timer_start(call->client->session->loop, call->retry_delay_ms,
+                                  timer_fired, call);
+  return call->timer ? WAITING : luaws_error_memory(err);
+}
+
+/* Moves on to `next`, by way of a hook when somebody listens there. */
+static bool by_way_of(struct luaws_call *call, enum luaws_hook hook, int next) {
+  call->stage = next;
+  if (!(call->hooks & (1u << hook))) return false;
+  call->hook = hook;
+  return true;
+}
+
+enum luaws_step luaws_call_step(struct luaws_call *call) {
+  struct luaws_error err = {0};
+  int rc = 0;
+  while (call->stage != FINISHED) {
+    switch ((enum stage)call->stage) {
+    case VALIDATE:
+      rc = validate(call, &err);
+      call->stage = COLLECT_ENDPOINT;
+      break;
+    case COLLECT_ENDPOINT:
+      rc = luaws_call_collect_endpoint_params(call, &err);
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_ENDPOINT, RESOLVE_ENDPOINT)) return LUAWS_STEP_HOOK;
+      break;
+    case RESOLVE_ENDPOINT:
+      rc = luaws_call_resolve_endpoint(call, &err);
+      call->stage = SERIALIZE;
+      break;
+    case SERIALIZE:
+      rc = serialize(call, &err);
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_CALL, ADD_CHECKSUM)) return LUAWS_STEP_HOOK;
+      break;
+    case ADD_CHECKSUM:
+      rc = luaws_call_add_checksum(call, &err);
+      call->stage = call->answered ? RECEIVE : GET_CREDENTIALS;
+      break;
+    case GET_CREDENTIALS:
+      rc = get_credentials(call, &err);
+      if (rc == 0) call->stage = CREATE_REQUEST;
+      break;
+    case CREATE_REQUEST:
+      rc = create_request(call, &err);
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_REQUEST_CREATED, CHOOSE_SIGNER)) return LUAWS_STEP_HOOK;
+      break;
+    case CHOOSE_SIGNER:
+      if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
+      break;
+    case BEFORE_SIGN:
+      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, SIGN)) return LUAWS_STEP_HOOK;
+      break;
+    case SIGN:
+      rc = luaws_call_sign(call, &err);
+      if (rc || call->presign) {
+        call->stage = FINISHED;
+        if (rc == 0) luaws_request_url(&call->request, &call->url);
+      } else if (by_way_of(call, LUAWS_HOOK_BEFORE_SEND, SEND)) {
+        return LUAWS_STEP_HOOK;
+      }
+      break;
+    case SEND:
+      call->stage = RECEIVE;
+      if (!call->answered) rc = send_request(call, &err);
+      break;
+    case RECEIVE:
+      if (!call->answered) receive(call);
+      if (call->response.status && by_way_of(call, LUAWS_HOOK_BEFORE_PARSE, JUDGE)) return LUAWS_STEP_HOOK;
+      call->stage = JUDGE;
+      break;
+    case JUDGE:
+      judge(call);
+      if (by_way_of(call, LUAWS_HOOK_RESPONSE_RECEIVED, DECIDE)) return LUAWS_STEP_HOOK;
+      break;
+    case DECIDE:
+      if (by_way_of(call, LUAWS_HOOK_NEEDS_RETRY, RETRY)) return LUAWS_STEP_HOOK;
+      break;
+    case RETRY:
+      if (call->retry_delay_ms < 0) {
+        luaws_error_move(&err, &call->attempt_error);
+        rc = err.code;
+        call->stage = FINISHED;
+      } else {
+        rc = wait_for_retry(call, &err);
+        call->stage = GET_CREDENTIALS; /* signed anew: the clock has moved, the keys may have */
+      }
+      break;
+    case FINISHED:
+      break;
+    }
+    if (rc == WAITING) return LUAWS_STEP_WAIT;
+    if (rc < 0) fail(call, &err);
+  }
+  return LUAWS_STEP_DONE;
+}
+
+/* ---- beginning and end ---- */
+
+struct luaws_call *luaws_call_new(struct luaws_client *client, const struct luaws_operation *operation,
+                                  struct luaws_reader *params) {
+  struct luaws_call *call = client->spare_call;
+  client->spare_call = NULL;
+  if (!call) call = calloc(1, sizeof *call);
+  if (!call) return NULL;
+  call->client = luaws_client_acquire(client);
+  call->operation = operation;
+  call->params = params;
+  call->request.arena = call->request.headers.arena = &call->arena;
+  return call;
+}
+
+/* Everything but the memory that the next call can use again. */
+static void finish(struct luaws_call *call) {
+  if (call->credentials_waiter.chain) luaws_chain_waiter_cancel(&call->credentials_waiter);
+  if (call->timer) luaws_timer_cancel(call->timer);
+  luaws_exchange_free(call->exchange);
+  luaws_stream_release(&call->request.body);
+  luaws_credentials_release(call->credentials);
+  luaws_endpoint_release(call->endpoint);
+  luaws_error_clear(&call->attempt_error);
+  luaws_error_clear(&call->error);
+}
+
+enum { SPARE_MAX_BYTES = 32 * 1024 };
+
+void luaws_call_free(struct luaws_call *call) {
+  if (!call) return;
+  struct luaws_client *client = call->client;
+  finish(call);
+  struct luaws_arena arena = call->arena;
+  struct luaws_buf body = call->body, url = call->url;
+  *call = (struct luaws_call){.arena = arena, .body = body, .url = url};
+  if (client->spare_call || client->closed || body.cap > SPARE_MAX_BYTES) {
+    luaws_call_destroy_spare(call);
+  } else {
+    luaws_arena_reset(&call->arena);
+    luaws_buf_reset(&call->body);
+    luaws_buf_reset(&call->url);
+    client->spare_call = call;
+  }
+  luaws_client_release(client);
+}
+
+void luaws_call_destroy_spare(struct luaws_call *call) {
+  luaws_arena_clear(&call->arena);
+  luaws_buf_clear(&call->body);
+  luaws_buf_clear(&call->url);
+  free(call);
+}
+
+int luaws_call_answer(struct luaws_call *call, int status, const struct luaws_header *headers, size_t header_count,
+                      struct luaws_str body, struct luaws_error *err) {
+  struct luaws_response *r = &call->response;
+  *r = (struct luaws_response){.status = status, .headers.arena = &call->arena};
+  r->body = luaws_arena_str(&call->arena, body);
+  bool ok = r->body.ptr != NULL;
+  for (size_t i = 0; ok && i < header_count; i++) {
+    ok = luaws_headers_set(&r->headers, headers[i].name, headers[i].value);
+  }
+  call->answered = ok;
+  return ok ? 0 : luaws_error_memory(err);
+}
+
+bool luaws_call_streams(const struct luaws_call *call) {
+  return (call->operation->flags & LUAWS_OP_STREAM_OUT) && !call->gather;
+}
+
+/* ---- parse → result ---- */
+
+static void write_text(struct luaws_writer *w, struct luaws_str key, struct luaws_str value) {
+  w->ops->key(w, key);
+  w->ops->bytes(w, value);
+}
+
+static void write_metadata(struct luaws_call *call, struct luaws_writer *w, struct luaws_str request_id,
+                           struct luaws_str host_id) {
+  const struct luaws_headers *h = &call->response.headers;
+  w->ops->key(w, LUAWS_STR("ResponseMetadata"));
+  w->ops->begin_map(w, 5, false);
+  if (!request_id.ptr) {
+    const struct luaws_str *id = luaws_headers_get(h, LUAWS_STR("x-amzn-requestid"));
+    if (!id) id = luaws_headers_get(h, LUAWS_STR("x-amz-request-id"));
+    if (id) request_id = *id;
+  }
+  const struct luaws_str *host = luaws_headers_get(h, LUAWS_STR("x-amz-id-2"));
+  if (host) host_id = *host;
+  if (request_id.ptr) write_text(w, LUAWS_STR("RequestId"), request_id);
+  if (host_id.ptr) write_text(w, LUAWS_STR("HostId"), host_id);
+  w->ops->key(w, LUAWS_STR("HTTPStatusCode"));
+  w->ops->integer(w, call->response.status);
+  w->ops->key(w, LUAWS_STR("HTTPHeaders"));
+  w->ops->begin_map(w, h->count, false);
+  for (size_t i = 0; i < h->count; i++) write_text(w, h->items[i].name, h->items[i].value);
+  w->ops->end_map(w);
+  w->ops->key(w, LUAWS_STR("RetryAttempts"));
+  w->ops->integer(w, call->retry.attempt > 0 ? call->retry.attempt - 1 : 0);
+  if (failed(call) && call->retry.max_attempts_reached) {
+    w->ops->key(w, LUAWS_STR("MaxAttemptsReached"));
+    w->ops->boolean(w, true);
+  }
+  if (failed(call) && call->retry.quota_reached) {
+    w->ops->key(w, LUAWS_STR("RetryQuotaReached"));
+    w->ops->boolean(w, true);
+  }
+  w->ops->end_map(w);
+}
+
+int luaws_call_write(struct luaws_call *call, struct luaws_writer *out, struct luaws_error *err) {
+  if (call->error.code) {
+    int code = call->error.code;
+    luaws_error_move(err, &call->error);
+    return code;
+  }
+  struct luaws_parse p;
+  struct luaws_str request_id = LUAWS_STR_NONE, host_id = LUAWS_STR_NONE;
+  parse_context(call, out, &p);
+  out->ops->begin_map(out, 8, false);
+  int rc;
+  if (failed(call)) {
+    rc = call->client->protocol->parse_error(&p, &call->service_error, err);
+    request_id = call->service_error.request_id;
+    host_id = call->service_error.host_id;
+  } else {
+    rc = call->client->protocol->parse(&p, &request_id, err);
+  }
+  if (rc) return rc;
+  write_metadata(call, out, request_id, host_id);
+  out->ops->end_map(out);
+  return failed(call) ? LUAWS_E_SERVICE : 0;
+}

@@ -1,0 +1,152 @@
+/* luaws_open, luaws_call, luaws_close: any operation with JSON in and JSON out, without Lua. */
+#include <luaws.h>
+
+#include <stdlib.h>
+
+#include "base/data_path.h"
+#include "client/call.h"
+#include "client/host_provider.h"
+#include "value/tree.h"
+
+struct luaws_handle {
+  struct luaws_loop *loop;
+  struct luaws_pack *pack;
+  struct luaws_session *session;
+  struct luaws_client *client;
+  struct luaws_host_provider host;
+  bool ready;
+};
+
+const char *luaws_version(void) {
+  return LUAWS_VERSION;
+}
+
+void luaws_free(void *text) {
+  free(text);
+}
+
+/* "Kind: message", or the bare line that tells of a service's error. */
+static void hand_over(struct luaws_error *err, char **error) {
+  if (error) {
+    struct luaws_buf text = {0};
+    luaws_buf_printf(&text, "%s: %s", err->kind ? err->kind : "Error", luaws_error_message(err));
+    *error = text.ptr;
+  }
+  luaws_error_clear(err);
+}
+
+static int open_handle(struct luaws_handle *h, const char *service, const struct luaws_options *o,
+                       struct luaws_error *err) {
+  struct luaws_buf path = {0};
+  int rc = luaws_data_path(&path, "models.pack", err);
+  if (rc == 0) rc = luaws_pack_open(path.ptr, &h->pack, err);
+  luaws_buf_clear(&path);
+  if (rc == 0) rc = luaws_loop_new(&h->loop, err);
+  if (rc) return rc;
+  luaws_host_provider_init(&h->host, o->credentials, o->credentials_arg);
+  struct luaws_session_options so = {
+      .access_key = luaws_str_from(o->access_key),
+      .secret_key = luaws_str_from(o->secret_key),
+      .session_token = luaws_str_from(o->session_token),
+      .region_name = luaws_str_from(o->region),
+      .profile_name = luaws_str_from(o->profile),
+      .pack = h->pack,
+      .loop = h->loop,
+      .provider = o->credentials ? &h->host.provider : NULL,
+  };
+  struct luaws_client_options co = {.endpoint_url = luaws_str_from(o->endpoint_url)};
+  rc = luaws_session_new(&so, &h->session, err);
+  return rc ? rc : luaws_client_new(h->session, luaws_str_from(service), &co, &h->client, err);
+}
+
+struct luaws_handle *luaws_open(const char *service, const struct luaws_options *options, char **error) {
+  static const struct luaws_options defaults;
+  struct luaws_error err = {0};
+  struct luaws_handle *h = calloc(1, sizeof *h);
+  if (error) *error = NULL;
+  int rc = h ? open_handle(h, service, options ? options : &defaults, &err) : luaws_error_memory(&err);
+  if (rc == 0) return h;
+  hand_over(&err, error);
+  luaws_close(h);
+  return NULL;
+}
+
+void luaws_close(struct luaws_handle *h) {
+  if (!h) return;
+  luaws_client_release(h->client);
+  luaws_session_release(h->session);
+  luaws_loop_free(h->loop);
+  luaws_pack_release(h->pack);
+  free(h);
+}
+
+static void on_ready(void *owner) {
+  ((struct luaws_handle *)owner)->ready = true;
+}
+
+static int run(struct luaws_handle *h, struct luaws_call *call, struct luaws_error *err) {
+  call->on_ready = on_ready;
+  call->owner = h;
+  call->gather = true;
+  while (luaws_call_step(call) == LUAWS_STEP_WAIT) {
+    h->ready = false;
+    while (!h->ready) {
+      int n = luaws_loop_turn(h->loop, -1, err);
+      if (n < 0) return n;
+    }
+  }
+  return 0;
+}
+
+/* "An error occurred (Code) when calling the Name operation: Message" */
+static void service_error(const struct luaws_call *call, struct luaws_error *err) {
+  const struct luaws_service_error *e = &call->service_error;
+  struct luaws_str message = e->message.ptr ? e->message : LUAWS_STR("Unknown");
+  struct luaws_str name = luaws_ref_text(&call->operation->name);
+  luaws_error_set(err, LUAWS_E_SERVICE, "ClientError",
+                  "An error occurred (%.*s) when calling the %.*s operation: %.*s", LUAWS_STR_ARG(e->code),
+                  LUAWS_STR_ARG(name), LUAWS_STR_ARG(message));
+}
+
+static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *op, const struct luaws_tree *params,
+                          struct luaws_arena *arena, char **result, struct luaws_error *err) {
+  struct luaws_tree_reader reader;
+  struct luaws_tree_writer writer;
+  luaws_tree_reader_init(&reader, params);
+  reader.blobs = arena;
+  luaws_tree_writer_init(&writer, arena);
+  writer.base64_blobs = true;
+  struct luaws_call *call = luaws_call_new(h->client, op, &reader.base);
+  if (!call) return luaws_error_memory(err);
+  int rc = run(h, call, err);
+  if (rc == 0) {
+    writer.body = call->response.body;
+    rc = luaws_call_write(call, &writer.base, err);
+  }
+  if (rc == LUAWS_E_SERVICE) service_error(call, err);
+  if ((rc == 0 || rc == LUAWS_E_SERVICE) && result) {
+    struct luaws_buf text = {0};
+    luaws_tree_print(writer.root, &text, 0);
+    if (writer.failed || text.failed) rc = luaws_error_memory(err);
+    else *result = text.ptr, text = (struct luaws_buf){0};
+    luaws_buf_clear(&text);
+  }
+  luaws_call_free(call);
+  return rc;
+}
+
+int luaws_call(struct luaws_handle *h, const char *operation, const char *params_json, char **result, char **error) {
+  struct luaws_error err = {0};
+  struct luaws_arena arena = {0};
+  struct luaws_tree *params = NULL;
+  if (result) *result = NULL;
+  if (error) *error = NULL;
+  const struct luaws_operation *op = luaws_service_operation(h->client->service, luaws_str_from(operation));
+  int rc = op ? luaws_tree_parse(&arena, luaws_str_from(params_json ? params_json : "{}"), &params, &err)
+              : luaws_error_set(&err, LUAWS_E_ARGUMENT, "OperationNotFound", "%.*s has no operation %s",
+                                LUAWS_STR_ARG(h->client->service_name), operation);
+  if (rc == 0) rc = call_with_tree(h, op, params, &arena, result, &err);
+  luaws_arena_wipe(&arena);
+  if (rc) hand_over(&err, error);
+  return rc == 0 ? 0 : rc == LUAWS_E_SERVICE ? 1 : -1;
+}

@@ -1,0 +1,105 @@
+#include "client/session.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static int64_t system_now_s(void *arg) {
+  return (int64_t)time(NULL);
+}
+
+/* Every folder of a ':'-separated list; they need not exist. */
+static int add_folders(struct luaws_session *s, struct luaws_str list, struct luaws_error *err) {
+  int rc = 0;
+  while (list.len && rc == 0) {
+    ptrdiff_t colon = luaws_str_find(list, ':');
+    struct luaws_str one = colon < 0 ? list : luaws_str_sub(list, 0, (size_t)colon);
+    list = luaws_str_sub(list, one.len + 1, list.len);
+    if (one.len == 0) continue;
+    struct luaws_buf path = {0};
+    luaws_settings_expand_path(s->settings, one, true, &path);
+    rc = path.failed ? luaws_error_memory(err)
+                     : luaws_models_add_folder(s->models, luaws_buf_str(&path), err);
+    luaws_buf_clear(&path);
+  }
+  return rc;
+}
+
+static int find_models(struct luaws_session *s, const struct luaws_session_options *o,
+                       struct luaws_error *err) {
+  struct luaws_str configured;
+  s->models = luaws_models_new(o->pack);
+  if (!s->models) return luaws_error_memory(err);
+  int rc = luaws_settings_text(s->settings, LUAWS_SETTING_DATA_PATH, &configured, err);
+  if (rc == 0) rc = add_folders(s, o->data_path, err);
+  if (rc == 0) rc = add_folders(s, configured, err);
+  if (rc == 0) rc = add_folders(s, LUAWS_STR("~/.aws/models"), err);
+  return rc;
+}
+
+static int set_keys(struct luaws_session *s, const struct luaws_session_options *o,
+                    struct luaws_error *err) {
+  if (o->access_key.len || o->secret_key.len) {
+    return luaws_chain_set_explicit(s->chain, o->access_key, o->secret_key, o->session_token,
+                                    o->account_id, err);
+  }
+  return o->account_id.len ? luaws_no_credentials(err) : 0;
+}
+
+int luaws_session_new(const struct luaws_session_options *o, struct luaws_session **out,
+                      struct luaws_error *err) {
+  struct luaws_session *s = calloc(1, sizeof *s);
+  if (!s) return luaws_error_memory(err);
+  s->references = 1;
+  s->loop = o->loop;
+  struct luaws_settings_options so = {.profile_name = o->profile_name,
+                                      .getenv = o->getenv,
+                                      .getenv_arg = o->getenv_arg,
+                                      .home = o->home};
+  int rc = luaws_settings_new(&so, &s->settings, err);
+  if (rc == 0 && o->region_name.len &&
+      !luaws_settings_override(s->settings, LUAWS_SETTING_REGION, o->region_name)) {
+    rc = luaws_error_memory(err);
+  }
+  if (rc == 0 && o->profile_name.ptr) {
+    const struct luaws_ini_section *profile;
+    rc = luaws_settings_profile(s->settings, &profile, err);
+  }
+  if (rc == 0) rc = find_models(s, o, err);
+  if (rc == 0) {
+    s->provider_context = (struct luaws_provider_context){
+        .settings = s->settings,
+        .now_s = o->now_s ? o->now_s : system_now_s,
+        .now_arg = o->now_arg,
+        .loop = o->loop,
+    };
+    s->chain = luaws_chain_new(&s->provider_context);
+    rc = s->chain ? set_keys(s, o, err) : luaws_error_memory(err);
+    if (rc == 0 && o->provider) {
+      struct luaws_str first = luaws_str_from(luaws_chain_provider(s->chain, 0)->name);
+      rc = luaws_chain_insert_before(s->chain, first, o->provider, err);
+    }
+  }
+  if (rc) {
+    luaws_session_release(s);
+    s = NULL;
+  }
+  *out = s;
+  return rc;
+}
+
+struct luaws_session *luaws_session_acquire(struct luaws_session *s) {
+  s->references++;
+  return s;
+}
+
+void luaws_session_release(struct luaws_session *s) {
+  if (!s || --s->references) return;
+  luaws_chain_free(s->chain);
+  luaws_models_free(s->models);
+  luaws_settings_free(s->settings);
+  free(s);
+}
+
+int64_t luaws_session_now_s(const struct luaws_session *s) {
+  return s->provider_context.now_s(s->provider_context.now_arg);
+}
