@@ -1,8 +1,9 @@
-/* luaws_host_…: a Lua state with luaws in it, its limits, and the way in and out, for a C program that wants
-   scripts.
+/* luaws_host_…: a Lua state with luaws in it, its limits, and the way in and out, for a C
+   program that wants scripts.
 
-   A run is a task of luaws.async, so that it can be stepped; running to the end is stepping until it is done. Limits
-   and interruptions are seen by a count hook while the script computes, and by the loop while it waits. */
+   A run is a task of luaws.async, so that it can be stepped; running to the end is
+   stepping until it is done. Limits and interruptions are seen by a count hook while the
+   script computes, and by the loop while it waits. */
 #include <luaws.h>
 
 #include <lauxlib.h>
@@ -72,7 +73,8 @@ static void stop_run(struct luaws_host *h, enum stop why) {
 static void on_count(lua_State *L, lua_Debug *ar) {
   struct luaws_host *h = host_of(L);
   if (h->deadline_ms && luaws_monotonic_ms() >= h->deadline_ms) stop_run(h, OUT_OF_TIME);
-  if (h->stop != RUNNING) luaL_error(L, "the run was stopped"); /* again and again, if the script catches it */
+  if (h->stop != RUNNING)
+    luaL_error(L, "the run was stopped"); /* again and again, if the script catches it */
 }
 
 static void on_deadline(void *arg) {
@@ -101,18 +103,27 @@ static int require_luaws(lua_State *L) {
   return 1;
 }
 
-/* Pushes the globals of scripts: all of Lua's, or a table with what they may use. luaws' own modules use all of Lua. */
+/* Pushes the globals of scripts: all of Lua's, or a table with what they may use. luaws'
+ * own modules use all of Lua. */
 static void push_environment(lua_State *L, unsigned libraries) {
   static const struct {
     unsigned bit;
     const char *name;
-  } tables[] = {{LUAWS_HOST_STRING, "string"},       {LUAWS_HOST_TABLE, "table"}, {LUAWS_HOST_MATH, "math"},
-                {LUAWS_HOST_UTF8, "utf8"},           {LUAWS_HOST_OS, "os"},       {LUAWS_HOST_IO, "io"},
-                {LUAWS_HOST_COROUTINE, "coroutine"}, {LUAWS_HOST_DEBUG, "debug"}, {LUAWS_HOST_PACKAGE, "package"}};
-  static const char *const base[] = {"assert",   "collectgarbage", "error",  "getmetatable", "ipairs", "next",
-                                     "pairs",    "pcall",          "print",  "rawequal",     "rawget", "rawlen",
-                                     "rawset",   "select",         "setmetatable", "tonumber", "tostring", "type",
-                                     "_VERSION", "xpcall",         NULL};
+  } tables[] = {{LUAWS_HOST_STRING, "string"},
+                {LUAWS_HOST_TABLE, "table"},
+                {LUAWS_HOST_MATH, "math"},
+                {LUAWS_HOST_UTF8, "utf8"},
+                {LUAWS_HOST_OS, "os"},
+                {LUAWS_HOST_IO, "io"},
+                {LUAWS_HOST_COROUTINE, "coroutine"},
+                {LUAWS_HOST_DEBUG, "debug"},
+                {LUAWS_HOST_PACKAGE, "package"}};
+  static const char *const base[] = {
+      "assert",   "collectgarbage", "error",  "getmetatable", "ipairs",
+      "next",     "pairs",          "pcall",  "print",        "rawequal",
+      "rawget",   "rawlen",         "rawset", "select",       "setmetatable",
+      "tonumber", "tostring",       "type",   "_VERSION",     "xpcall",
+      NULL};
   lua_pushglobaltable(L);
   if (libraries == 0 || libraries == LUAWS_HOST_ALL) return;
   int globals = lua_gettop(L);
@@ -126,8 +137,10 @@ static void push_environment(lua_State *L, unsigned libraries) {
     lua_getfield(L, globals, base[i]);
     lua_setfield(L, -2, base[i]);
   }
-  if (libraries & LUAWS_HOST_PACKAGE) lua_getfield(L, globals, "require");
-  else lua_pushcfunction(L, require_luaws);
+  if (libraries & LUAWS_HOST_PACKAGE)
+    lua_getfield(L, globals, "require");
+  else
+    lua_pushcfunction(L, require_luaws);
   lua_setfield(L, -2, "require");
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "_G");
@@ -151,7 +164,8 @@ static int setup(lua_State *L) {
   luaL_requiref(L, "luaws", luaopen_luaws, 0);
   h->interrupt = luaws_interrupt_of(L);
   if (h->options.credentials) {
-    luaws_host_provider_init(&h->provider, h->options.credentials, h->options.credentials_arg);
+    luaws_host_provider_init(&h->provider, h->options.credentials,
+                             h->options.credentials_arg);
     l_core(L)->provider = &h->provider.provider;
   }
   lua_getfield(L, -1, "setup_default_session");
@@ -241,7 +255,8 @@ static void log_sink(void *arg, int level, const char *part, const char *message
   h->options.log(h->options.log_arg, level, part, message);
 }
 
-struct luaws_host *luaws_host_new(const struct luaws_host_options *options, char **error) {
+struct luaws_host *luaws_host_new(const struct luaws_host_options *options,
+                                  char **error) {
   if (error) *error = NULL;
   struct luaws_host *h = calloc(1, sizeof *h);
   if (!h) return NULL;
@@ -283,7 +298,7 @@ void luaws_host_free(struct luaws_host *h) {
 /* ---- runs ---- */
 
 struct start {
-  const char *path;       /* or */
+  const char *path; /* or */
   const char *code, *name;
   int argc;
   const char *const *argv;
@@ -291,7 +306,8 @@ struct start {
 
 static int push_arguments(lua_State *L, const struct start *s) {
   luaL_checkstack(L, s->argc + 4, "too many arguments");
-  for (int i = 0; i < s->argc; i++) lua_pushstring(L, s->argv[i]);
+  for (int i = 0; i < s->argc; i++)
+    lua_pushstring(L, s->argv[i]);
   return s->argc;
 }
 
@@ -318,7 +334,8 @@ static int spawn(lua_State *L) {
   lua_call(L, 1, 1);
   lua_getfield(L, -1, "spawn");
   int rc = s->path ? luaL_loadfile(L, s->path)
-                   : luaL_loadbuffer(L, s->code, strlen(s->code), s->name ? s->name : "=(host)");
+                   : luaL_loadbuffer(L, s->code, strlen(s->code),
+                                     s->name ? s->name : "=(host)");
   if (rc != LUA_OK) return lua_error(L);
   lua_pushvalue(L, 2);
   lua_setupvalue(L, -2, 1); /* a main chunk's only one is _ENV */
@@ -367,7 +384,8 @@ static int keep_results(lua_State *L) {
   int n = lua_gettop(L);
   lua_createtable(L, n, 1);
   lua_insert(L, 1);
-  for (int i = n; i >= 1; i--) lua_rawseti(L, 1, i);
+  for (int i = n; i >= 1; i--)
+    lua_rawseti(L, 1, i);
   lua_pushinteger(L, n);
   lua_setfield(L, 1, "n");
   host_of(L)->results_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -388,7 +406,8 @@ static int start(struct luaws_host *h, const struct start *s) {
   if (h->stop == RUNNING) luaws_interrupt_clear(h->interrupt);
   if (h->options.time_limit_ms > 0) {
     h->deadline_ms = luaws_monotonic_ms() + h->options.time_limit_ms;
-    h->timer = luaws_timer_start(l_core(L)->loop, h->options.time_limit_ms, on_deadline, h);
+    h->timer =
+        luaws_timer_start(l_core(L)->loop, h->options.time_limit_ms, on_deadline, h);
   }
   lua_pushcfunction(L, spawn);
   lua_pushlightuserdata(L, (void *)(size_t)s);
@@ -427,19 +446,23 @@ static int run(struct luaws_host *h, const struct start *s) {
   return rc;
 }
 
-int luaws_host_run_file(struct luaws_host *h, const char *path, int argc, const char *const *argv) {
+int luaws_host_run_file(struct luaws_host *h, const char *path, int argc,
+                        const char *const *argv) {
   return run(h, &(struct start){.path = path, .argc = argc, .argv = argv});
 }
-int luaws_host_run_string(struct luaws_host *h, const char *code, const char *chunk_name, int argc,
-                          const char *const *argv) {
-  return run(h, &(struct start){.code = code, .name = chunk_name, .argc = argc, .argv = argv});
+int luaws_host_run_string(struct luaws_host *h, const char *code, const char *chunk_name,
+                          int argc, const char *const *argv) {
+  return run(
+      h, &(struct start){.code = code, .name = chunk_name, .argc = argc, .argv = argv});
 }
-int luaws_host_start_file(struct luaws_host *h, const char *path, int argc, const char *const *argv) {
+int luaws_host_start_file(struct luaws_host *h, const char *path, int argc,
+                          const char *const *argv) {
   return start(h, &(struct start){.path = path, .argc = argc, .argv = argv});
 }
-int luaws_host_start_string(struct luaws_host *h, const char *code, const char *chunk_name, int argc,
-                            const char *const *argv) {
-  return start(h, &(struct start){.code = code, .name = chunk_name, .argc = argc, .argv = argv});
+int luaws_host_start_string(struct luaws_host *h, const char *code,
+                            const char *chunk_name, int argc, const char *const *argv) {
+  return start(
+      h, &(struct start){.code = code, .name = chunk_name, .argc = argc, .argv = argv});
 }
 int luaws_host_step(struct luaws_host *h) {
   return step(h, false);
@@ -501,7 +524,8 @@ static int number_to_text(lua_State *L) {
   return 1;
 }
 
-/* Keeps the text on the top among the results, so that it lives as long as they do; pops it. */
+/* Keeps the text on the top among the results, so that it lives as long as they do; pops
+ * it. */
 static const char *keep_text(struct luaws_host *h, size_t *length) {
   const char *text = lua_tolstring(h->L, -1, length);
   lua_rawgeti(h->L, LUA_REGISTRYINDEX, h->results_ref);
@@ -529,7 +553,8 @@ static bool append_json(lua_State *L, struct luaws_buf *out, int depth);
 
 static bool append_json_table(lua_State *L, struct luaws_buf *out, int depth) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
-  bool list = n > 0 || (luaL_getmetafield(L, -1, "__jsontype") == LUA_TSTRING && *lua_tostring(L, -1) == 'a');
+  bool list = n > 0 || (luaL_getmetafield(L, -1, "__jsontype") == LUA_TSTRING &&
+                        *lua_tostring(L, -1) == 'a');
   if (n == 0 && lua_type(L, -1) == LUA_TSTRING) lua_pop(L, 1);
   bool ok = true;
   if (list) {
@@ -644,7 +669,8 @@ static int make_function(lua_State *L) {
   return 0;
 }
 
-int luaws_host_register(struct luaws_host *h, const char *name, luaws_host_fn fn, void *arg) {
+int luaws_host_register(struct luaws_host *h, const char *name, luaws_host_fn fn,
+                        void *arg) {
   const void *in[3] = {name, NULL, arg};
   memcpy(&in[1], &fn, sizeof fn);
   lua_pushcfunction(h->L, make_function);
@@ -669,7 +695,8 @@ int64_t luaws_host_arg_integer(const struct luaws_host_args *a, int i) {
 double luaws_host_arg_number(const struct luaws_host_args *a, int i) {
   return i >= 0 && i < a->count ? lua_tonumber(a->L, i + 1) : 0;
 }
-const char *luaws_host_arg_string(const struct luaws_host_args *a, int i, size_t *length) {
+const char *luaws_host_arg_string(const struct luaws_host_args *a, int i,
+                                  size_t *length) {
   if (length) *length = 0;
   return i >= 0 && i < a->count ? lua_tolstring(a->L, i + 1, length) : NULL;
 }

@@ -12,8 +12,8 @@ enum { READ_CHUNK_BYTES = 64 * 1024 };
 struct l_body {
   struct luaws_call *call; /* owned; NULL when closed */
   struct l_wait wait;
-  struct luaws_buf got;    /* what was read from the connection and not yet by the script */
-  size_t at;               /* how much of it the script has */
+  struct luaws_buf got; /* what was read from the connection and not yet by the script */
+  size_t at;            /* how much of it the script has */
   bool ended;
 };
 
@@ -60,14 +60,16 @@ static bool fetch(lua_State *L, struct l_body *b) {
     b->ended = true;
     return true;
   }
-  if (!call->exchange || call->answered) { /* a listener answered: the body is in memory */
+  if (!call->exchange ||
+      call->answered) { /* a listener answered: the body is in memory */
     luaws_buf_append_str(&b->got, call->response.body);
     b->ended = true;
     return true;
   }
   struct luaws_error err = {0};
   if (!luaws_buf_reserve(&b->got, READ_CHUNK_BYTES)) luaL_error(L, "not enough memory");
-  ptrdiff_t n = luaws_exchange_read(call->exchange, b->got.ptr + b->got.len, READ_CHUNK_BYTES, &err);
+  ptrdiff_t n = luaws_exchange_read(call->exchange, b->got.ptr + b->got.len,
+                                    READ_CHUNK_BYTES, &err);
   if (n == LUAWS_READ_AGAIN) return false;
   if (n < 0) {
     close_body(L, b);
@@ -82,7 +84,8 @@ static bool fetch(lua_State *L, struct l_body *b) {
   return true;
 }
 
-/* How much of what is unread answers the request at index 2: -1 when more must come first. */
+/* How much of what is unread answers the request at index 2: -1 when more must come
+ * first. */
 static ptrdiff_t satisfied(lua_State *L, const struct l_body *b) {
   size_t have = unread(b);
   if (lua_type(L, 2) == LUA_TNUMBER) {
@@ -114,7 +117,8 @@ static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
-/* body:read([n | "a" | "l" | "L"]): as file:read, but without an argument it reads all. nil at the end, "" for "a". */
+/* body:read([n | "a" | "l" | "L"]): as file:read, but without an argument it reads all.
+ * nil at the end, "" for "a". */
 static int body_read(lua_State *L) {
   struct l_body *b = check_body(L);
   lua_settop(L, 2);
@@ -126,8 +130,8 @@ static int body_read(lua_State *L) {
   } else {
     const char *format = luaL_checkstring(L, 2);
     if (*format == '*') lua_pushstring(L, ++format), lua_replace(L, 2);
-    luaL_argcheck(L, (*format == 'a' || *format == 'l' || *format == 'L') && !format[1], 2,
-                  "must be a number, \"a\", \"l\" or \"L\"");
+    luaL_argcheck(L, (*format == 'a' || *format == 'l' || *format == 'L') && !format[1],
+                  2, "must be a number, \"a\", \"l\" or \"L\"");
   }
   if (!b->call && !b->ended) return l_raise(L, "ValueError", "the body is closed");
   return body_read_continue(L, LUA_OK, 0);
@@ -166,13 +170,18 @@ static int body_chunks(lua_State *L) {
 
 static int body_tostring(lua_State *L) {
   struct l_body *b = check_body(L);
-  lua_pushfstring(L, "luaws.body(%s)", b->call ? "open" : b->ended && unread(b) ? "read" : "closed");
+  lua_pushfstring(L, "luaws.body(%s)",
+                  b->call                 ? "open"
+                  : b->ended && unread(b) ? "read"
+                                          : "closed");
   return 1;
 }
 
 void l_body_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-      {"__gc", body_close}, {"__close", body_close}, {"__tostring", body_tostring}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", body_close},
+                                         {"__close", body_close},
+                                         {"__tostring", body_tostring},
+                                         {NULL, NULL}};
   static const luaL_Reg methods[] = {{"read", body_read},
                                      {"lines", body_lines},
                                      {"chunks", body_chunks},

@@ -1,5 +1,6 @@
-/* A call is a userdata at index 3 of the method's stack, under it the client and the parameters. call_continue
-   steps the core's state machine and is its own continuation: after a wait, and after each listener. */
+/* A call is a userdata at index 3 of the method's stack, under it the client and the
+   parameters. call_continue steps the core's state machine and is its own continuation:
+   after a wait, and after each listener. */
 #include "l_call.h"
 
 #include <lauxlib.h>
@@ -14,7 +15,8 @@
 #define CALL_TYPE "luaws.call"
 static const char hooks_key;
 
-/* Beside the core's hooks: what happens before the call is made and after its result is there. */
+/* Beside the core's hooks: what happens before the call is made and after its result is
+ * there. */
 enum { HOOK_PARAMS = LUAWS_HOOK_COUNT, HOOK_AFTER };
 
 enum { CLIENT = 1, PARAMS, CALL };
@@ -36,7 +38,8 @@ static int call_gc(lua_State *L) {
   return 0;
 }
 
-static struct l_call *new_call(lua_State *L, const struct luaws_operation *op, unsigned hooks) {
+static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
+                               unsigned hooks) {
   struct l_client *client = l_client_check(L, CLIENT);
   struct l_call *c = lua_newuserdatauv(L, sizeof *c, 0);
   *c = (struct l_call){.hooks = hooks, .operation = op};
@@ -61,8 +64,10 @@ static void wrap_service_error(lua_State *L, struct luaws_call *call) {
   lua_setfield(L, -2, "kind");
   lua_pushlstring(L, e->code.ptr, e->code.len);
   lua_setfield(L, -2, "code");
-  if (e->message.ptr) lua_pushlstring(L, e->message.ptr, e->message.len);
-  else lua_pushliteral(L, "Unknown");
+  if (e->message.ptr)
+    lua_pushlstring(L, e->message.ptr, e->message.len);
+  else
+    lua_pushliteral(L, "Unknown");
   lua_setfield(L, -2, "message");
   struct luaws_str name = luaws_ref_text(&call->operation->name);
   lua_pushlstring(L, name.ptr, name.len);
@@ -80,7 +85,8 @@ static void wrap_service_error(lua_State *L, struct luaws_call *call) {
 static void push_body(struct l_writer *w) {
   struct l_call *c = w->body_owner;
   l_body_push(w->L, c->call);
-  c->call = NULL; /* the body's now; what is still needed of it lives as long as the body */
+  c->call =
+      NULL; /* the body's now; what is still needed of it lives as long as the body */
 }
 
 /* Pushes the result and returns true, or an error table and false. */
@@ -109,8 +115,10 @@ static bool push_result(lua_State *L, struct l_call *c) {
 
 static int call_continue(lua_State *L, int status, lua_KContext ctx);
 
-/* Calls one of the functions given to core.set_hooks, found by name, with the nargs values on the top. */
-static void call_hook(lua_State *L, const char *name, int nargs, int nresults, lua_KContext ctx, lua_KFunction k) {
+/* Calls one of the functions given to core.set_hooks, found by name, with the nargs
+ * values on the top. */
+static void call_hook(lua_State *L, const char *name, int nargs, int nresults,
+                      lua_KContext ctx, lua_KFunction k) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
   lua_getfield(L, -1, name);
   lua_remove(L, -2);
@@ -175,8 +183,8 @@ static void check_params(lua_State *L, const struct luaws_operation *op) {
     lua_newtable(L);
     lua_replace(L, PARAMS);
   } else if (!lua_istable(L, PARAMS)) {
-    l_raise(L, "TypeError", "%s() takes its parameters in one table, not a %s", luaws_ref_text(&op->method_name).ptr,
-            luaL_typename(L, PARAMS));
+    l_raise(L, "TypeError", "%s() takes its parameters in one table, not a %s",
+            luaws_ref_text(&op->method_name).ptr, luaL_typename(L, PARAMS));
   }
 }
 
@@ -224,8 +232,8 @@ void l_call_push_method(lua_State *L, const struct luaws_operation *op) {
   lua_pushcclosure(L, method, 1);
 }
 
-/* core.presign(client, operation name, params, seconds, http method or nil) → URL. The listeners of params have
-   been asked by the caller. */
+/* core.presign(client, operation name, params, seconds, http method or nil) → URL. The
+   listeners of params have been asked by the caller. */
 static int presign(lua_State *L) {
   struct l_client *client = l_client_check(L, CLIENT);
   luaL_checktype(L, 3, LUA_TTABLE);
@@ -233,7 +241,8 @@ static int presign(lua_State *L) {
   name.ptr = luaL_checklstring(L, 2, &name.len);
   lua_Integer expires = luaL_checkinteger(L, 4);
   http_method.ptr = luaL_optlstring(L, 5, NULL, &http_method.len);
-  const struct luaws_operation *op = luaws_service_operation(client->client->service, name);
+  const struct luaws_operation *op =
+      luaws_service_operation(client->client->service, name);
   if (!op) return luaL_error(L, "no operation %s", name.ptr);
   unsigned hooks = client->listens ? hook_mask(L, op) : 0;
   lua_pushvalue(L, 3);
@@ -242,7 +251,8 @@ static int presign(lua_State *L) {
   struct l_call *c = new_call(L, op, hooks & ~(1u << HOOK_AFTER));
   c->call->presign = true;
   c->call->presign_expires_s = expires;
-  if (http_method.ptr) c->call->presign_method = luaws_arena_str(&c->call->arena, http_method);
+  if (http_method.ptr)
+    c->call->presign_method = luaws_arena_str(&c->call->arena, http_method);
   return call_continue(L, LUA_OK, 0);
 }
 
@@ -293,7 +303,8 @@ static int call_request(lua_State *L) {
   return 3;
 }
 
-/* call:request_body() → string: a streamed body is read whole, and rewound. nil when there is none. */
+/* call:request_body() → string: a streamed body is read whole, and rewound. nil when
+ * there is none. */
 static int call_request_body(lua_State *L) {
   struct luaws_call *call = check_call(L);
   const struct luaws_stream *body = &call->request.body;
@@ -322,7 +333,8 @@ static struct luaws_str check_text(lua_State *L, int index) {
   return s;
 }
 
-/* call:set_method(text), call:set_url(text), call:set_header(name, value or nil), call:set_body(text) */
+/* call:set_method(text), call:set_url(text), call:set_header(name, value or nil),
+ * call:set_body(text) */
 static int call_set_method(lua_State *L) {
   struct luaws_call *call = check_call(L);
   call->request.method = luaws_arena_str(&call->arena, check_text(L, 2));
@@ -331,7 +343,8 @@ static int call_set_method(lua_State *L) {
 static int call_set_url(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_error err = {0};
-  if (luaws_request_set_url(&call->request, check_text(L, 2), &err)) return l_error_raise(L, &err);
+  if (luaws_request_set_url(&call->request, check_text(L, 2), &err))
+    return l_error_raise(L, &err);
   return 0;
 }
 static int call_set_header(lua_State *L) {
@@ -343,7 +356,8 @@ static int call_set_header(lua_State *L) {
     struct luaws_str value = check_text(L, 3);
     for (size_t i = 0; i < value.len; i++) {
       if (value.ptr[i] == '\n' || value.ptr[i] == '\r' || value.ptr[i] == 0) {
-        return l_raise(L, "InvalidHeaderError", "the value of header %s holds a line break", name.ptr);
+        return l_raise(L, "InvalidHeaderError",
+                       "the value of header %s holds a line break", name.ptr);
       }
     }
     luaws_headers_set(&call->request.headers, name, value);
@@ -354,20 +368,23 @@ static int call_set_body(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_str text = luaws_arena_str(&call->arena, check_text(L, 2));
   luaws_stream_release(&call->request.body);
-  call->request.body =
-      (struct luaws_stream){.kind = LUAWS_STREAM_BYTES, .bytes = text, .length = (int64_t)text.len};
+  call->request.body = (struct luaws_stream){
+      .kind = LUAWS_STREAM_BYTES, .bytes = text, .length = (int64_t)text.len};
   return 0;
 }
 
-/* call:endpoint_params() → { Region = …, … }; call:set_endpoint_param(name, value or nil) */
+/* call:endpoint_params() → { Region = …, … }; call:set_endpoint_param(name, value or nil)
+ */
 static int call_endpoint_params(lua_State *L) {
   struct luaws_call *call = check_call(L);
   lua_newtable(L);
   for (size_t i = 0; i < call->endpoint_param_count; i++) {
     const struct luaws_endpoint_param *p = &call->endpoint_params[i];
     push_text(L, p->name);
-    if (p->type == LUAWS_EP_BOOLEAN) lua_pushboolean(L, p->boolean);
-    else push_text(L, p->text);
+    if (p->type == LUAWS_EP_BOOLEAN)
+      lua_pushboolean(L, p->boolean);
+    else
+      push_text(L, p->text);
     lua_rawset(L, -3);
   }
   return 1;
@@ -376,13 +393,16 @@ static int call_set_endpoint_param(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_str name = check_text(L, 2);
   size_t i = 0, n = call->endpoint_param_count;
-  while (i < n && !luaws_str_eq(call->endpoint_params[i].name, name)) i++;
+  while (i < n && !luaws_str_eq(call->endpoint_params[i].name, name))
+    i++;
   if (lua_isnil(L, 3)) {
-    if (i < n) call->endpoint_params[i] = call->endpoint_params[--call->endpoint_param_count];
+    if (i < n)
+      call->endpoint_params[i] = call->endpoint_params[--call->endpoint_param_count];
     return 0;
   }
   if (i == n) {
-    struct luaws_endpoint_param *more = luaws_arena_alloc(&call->arena, (n + 1) * sizeof *more);
+    struct luaws_endpoint_param *more =
+        luaws_arena_alloc(&call->arena, (n + 1) * sizeof *more);
     if (!more) return luaL_error(L, "not enough memory");
     if (n) memcpy(more, call->endpoint_params, n * sizeof *more);
     call->endpoint_params = more;
@@ -426,19 +446,23 @@ static int call_answer(lua_State *L) {
       char ch = name.ptr[i];
       lower[i] = ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : ch;
     }
-    if (lower) luaws_headers_set(&call->response.headers, (struct luaws_str){lower, name.len}, value);
+    if (lower)
+      luaws_headers_set(&call->response.headers, (struct luaws_str){lower, name.len},
+                        value);
     lua_pop(L, 4);
   }
   return 0;
 }
 
-/* call:response() → status, headers, body; nothing when there is none. A streamed body is not read: it is nil. */
+/* call:response() → status, headers, body; nothing when there is none. A streamed body is
+ * not read: it is nil. */
 static int call_response(lua_State *L) {
   struct luaws_call *call = check_call(L);
   if (!call->response.status) return 0;
   lua_pushinteger(L, call->response.status);
   push_headers(L, &call->response.headers);
-  if (luaws_call_streams(call) && call->response.status < 300 && !call->answered) return 2;
+  if (luaws_call_streams(call) && call->response.status < 300 && !call->answered)
+    return 2;
   push_text(L, call->response.body);
   return 3;
 }
@@ -447,15 +471,18 @@ static int call_response(lua_State *L) {
 static int call_set_response(lua_State *L) {
   struct luaws_call *call = check_call(L);
   call->response.status = (int)luaL_checkinteger(L, 2);
-  if (!lua_isnoneornil(L, 3)) call->response.body = luaws_arena_str(&call->arena, check_text(L, 3));
+  if (!lua_isnoneornil(L, 3))
+    call->response.body = luaws_arena_str(&call->arena, check_text(L, 3));
   return 0;
 }
 static int call_set_response_header(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_headers *h = &call->response.headers;
   h->arena = &call->arena;
-  if (lua_isnoneornil(L, 3)) luaws_headers_remove(h, check_text(L, 2));
-  else luaws_headers_set(h, check_text(L, 2), check_text(L, 3));
+  if (lua_isnoneornil(L, 3))
+    luaws_headers_remove(h, check_text(L, 2));
+  else
+    luaws_headers_set(h, check_text(L, 2), check_text(L, 3));
   return 0;
 }
 
@@ -470,7 +497,8 @@ static int call_error(lua_State *L) {
   return 1;
 }
 
-/* call:retry_delay() → seconds, or nil when there is to be no retry; call:set_retry_delay(seconds or nil) */
+/* call:retry_delay() → seconds, or nil when there is to be no retry;
+ * call:set_retry_delay(seconds or nil) */
 static int call_retry_delay(lua_State *L) {
   struct luaws_call *call = check_call(L);
   if (call->retry_delay_ms < 0) return 0;
@@ -479,7 +507,8 @@ static int call_retry_delay(lua_State *L) {
 }
 static int call_set_retry_delay(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  call->retry_delay_ms = lua_isnoneornil(L, 2) ? -1 : (int64_t)(luaL_checknumber(L, 2) * 1000);
+  call->retry_delay_ms =
+      lua_isnoneornil(L, 2) ? -1 : (int64_t)(luaL_checknumber(L, 2) * 1000);
   return 0;
 }
 
@@ -492,26 +521,27 @@ static int set_hooks(lua_State *L) {
 }
 
 void l_call_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"operation_name", call_operation_name},
-                                     {"attempt", call_attempt},
-                                     {"is_presign", call_is_presign},
-                                     {"request", call_request},
-                                     {"request_body", call_request_body},
-                                     {"set_method", call_set_method},
-                                     {"set_url", call_set_url},
-                                     {"set_header", call_set_header},
-                                     {"set_body", call_set_body},
-                                     {"endpoint_params", call_endpoint_params},
-                                     {"set_endpoint_param", call_set_endpoint_param},
-                                     {"set_signature_version", call_set_signature_version},
-                                     {"answer", call_answer},
-                                     {"response", call_response},
-                                     {"set_response", call_set_response},
-                                     {"set_response_header", call_set_response_header},
-                                     {"error", call_error},
-                                     {"retry_delay", call_retry_delay},
-                                     {"set_retry_delay", call_set_retry_delay},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"operation_name", call_operation_name},
+      {"attempt", call_attempt},
+      {"is_presign", call_is_presign},
+      {"request", call_request},
+      {"request_body", call_request_body},
+      {"set_method", call_set_method},
+      {"set_url", call_set_url},
+      {"set_header", call_set_header},
+      {"set_body", call_set_body},
+      {"endpoint_params", call_endpoint_params},
+      {"set_endpoint_param", call_set_endpoint_param},
+      {"set_signature_version", call_set_signature_version},
+      {"answer", call_answer},
+      {"response", call_response},
+      {"set_response", call_set_response},
+      {"set_response_header", call_set_response_header},
+      {"error", call_error},
+      {"retry_delay", call_retry_delay},
+      {"set_retry_delay", call_set_retry_delay},
+      {NULL, NULL}};
   luaL_newmetatable(L, CALL_TYPE);
   lua_pushcfunction(L, call_gc);
   lua_setfield(L, -2, "__gc");

@@ -87,7 +87,8 @@ static int client_new(lua_State *L) {
   read_verify(L, 3, &o);
   o.config = read_config(L, 3);
   struct luaws_error err = {0};
-  if (luaws_client_new(session, service, &o, &c->client, &err)) return l_error_raise(L, &err);
+  if (luaws_client_new(session, service, &o, &c->client, &err))
+    return l_error_raise(L, &err);
   lua_settop(L, at);
   return 1;
 }
@@ -113,8 +114,10 @@ static int client_tostring(lua_State *L) {
     return 1;
   }
   lua_pushfstring(L, "luaws.client('%s'", c->client->service_name.ptr);
-  if (c->client->meta_region.len) lua_pushfstring(L, ", region_name='%s')", c->client->meta_region.ptr);
-  else lua_pushliteral(L, ")");
+  if (c->client->meta_region.len)
+    lua_pushfstring(L, ", region_name='%s')", c->client->meta_region.ptr);
+  else
+    lua_pushliteral(L, ")");
   lua_concat(L, 2);
   return 1;
 }
@@ -187,7 +190,8 @@ static int client_fields(lua_State *L) {
   return 1;
 }
 
-/* core.client_service(client) → a value that is the same for all clients of the same service and version */
+/* core.client_service(client) → a value that is the same for all clients of the same
+ * service and version */
 static int client_service(lua_State *L) {
   lua_pushlightuserdata(L, (void *)(size_t)l_client_check(L, 1)->client->service);
   return 1;
@@ -237,7 +241,8 @@ static int client_config(lua_State *L) {
 
 #define ARENA_TYPE "luaws.core.arena"
 
-/* core.client_endpoint_url(client) → the URL that the rules give without any operation's parameters */
+/* core.client_endpoint_url(client) → the URL that the rules give without any operation's
+ * parameters */
 static int client_endpoint_url(lua_State *L) {
   struct luaws_client *c = l_client_check(L, 1)->client;
   if (c->custom_endpoint.len) {
@@ -249,15 +254,19 @@ static int client_endpoint_url(lua_State *L) {
   luaL_setmetatable(L, ARENA_TYPE);
   struct luaws_endpoint e;
   struct luaws_error err = {0};
-  if (luaws_client_resolve_default_endpoint(c, arena, &e, &err)) return l_error_raise(L, &err);
+  if (luaws_client_resolve_default_endpoint(c, arena, &e, &err))
+    return l_error_raise(L, &err);
   lua_pushlstring(L, e.url.ptr, e.url.len);
   return 1;
 }
 
 void l_client_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-      {"__gc", client_gc},       {"__close", client_close},       {"__tostring", client_tostring},
-      {"__index", client_index}, {"__newindex", client_newindex}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {{"__gc", client_gc},
+                                         {"__close", client_close},
+                                         {"__tostring", client_tostring},
+                                         {"__index", client_index},
+                                         {"__newindex", client_newindex},
+                                         {NULL, NULL}};
   static const luaL_Reg functions[] = {{"client", client_new},
                                        {"client_close", client_close},
                                        {"client_bind", client_bind},

@@ -73,7 +73,8 @@ void l_wait_wake(void *arg) {
   if (c->ready_count == c->ready_cap) {
     size_t cap = c->ready_cap ? c->ready_cap * 2 : 64;
     int *ready = realloc(c->ready, cap * sizeof *ready);
-    if (!ready) abort(); /* a task that is never resumed would hang the program in silence */
+    if (!ready)
+      abort(); /* a task that is never resumed would hang the program in silence */
     c->ready = ready;
     c->ready_cap = cap;
   }
@@ -95,7 +96,8 @@ static int turn(lua_State *L, struct l_core *c, int timeout_ms) {
 int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
   struct l_core *c = w->core;
   if (c->in_stream) {
-    return luaL_error(L, "a function that gives a request's body cannot wait for another call");
+    return luaL_error(
+        L, "a function that gives a request's body cannot wait for another call");
   }
   if (w->ready) {
     w->ready = false;
@@ -117,7 +119,8 @@ int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
 
 /* ---- for lua/luaws/async.lua ---- */
 
-/* core.turn(timeout_s or nil) → sequence of coroutines that can go on. nil waits for the next one. */
+/* core.turn(timeout_s or nil) → sequence of coroutines that can go on. nil waits for the
+ * next one. */
 static int core_turn(lua_State *L) {
   struct l_core *c = l_core(L);
   int timeout_ms = lua_isnoneornil(L, 1) ? -1 : (int)ceil(luaL_checknumber(L, 1) * 1000);
@@ -206,7 +209,8 @@ static int core_sleep(lua_State *L) {
   *s = (struct l_sleep){0};
   l_wait_init(&s->wait, l_core(L));
   luaL_setmetatable(L, SLEEP_TYPE);
-  s->timer = luaws_timer_start(s->wait.core->loop, (int64_t)ceil(seconds * 1000), sleep_fired, s);
+  s->timer = luaws_timer_start(s->wait.core->loop, (int64_t)ceil(seconds * 1000),
+                               sleep_fired, s);
   if (!s->timer) return luaL_error(L, "not enough memory");
   if (s->wait.core->task == L) lua_toclose(L, at); /* a cancelled task sleeps no more */
   l_wait(L, &s->wait, at, sleep_done);
@@ -242,9 +246,9 @@ void luaws_interrupt_clear(struct luaws_interrupt *i) {
 
 void l_core_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"set_log", core_set_log}, {"turn", core_turn}, {"busy", core_busy},   {"resume", core_resume},
-      {"task", core_task}, {"sleep", core_sleep}, {"monotonic", core_monotonic},
-      {NULL, NULL}};
+      {"set_log", core_set_log},     {"turn", core_turn}, {"busy", core_busy},
+      {"resume", core_resume},       {"task", core_task}, {"sleep", core_sleep},
+      {"monotonic", core_monotonic}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, SLEEP_TYPE);
   lua_pushcfunction(L, sleep_gc);

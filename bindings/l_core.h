@@ -1,4 +1,5 @@
-/* What a Lua state has once: the event loop, the model pack, and how whoever waits is woken. */
+/* What a Lua state has once: the event loop, the model pack, and how whoever waits is
+ * woken. */
 #ifndef LUAWS_L_CORE_H
 #define LUAWS_L_CORE_H
 
@@ -11,32 +12,37 @@
 
 struct l_core {
   struct luaws_loop *loop;
-  struct luaws_pack *pack;  /* opened at the first session */
-  struct luaws_pack *docs;  /* opened by help() */
-  lua_State *task;          /* the coroutine of the task that runs now, or NULL */
-  int *ready;               /* registry refs of coroutines to be resumed, in order */
+  struct luaws_pack *pack; /* opened at the first session */
+  struct luaws_pack *docs; /* opened by help() */
+  lua_State *task;         /* the coroutine of the task that runs now, or NULL */
+  int *ready;              /* registry refs of coroutines to be resumed, in order */
   size_t ready_count, ready_cap;
-  bool in_stream;           /* libcurl is asking a script for a body: it must not be entered again */
-  const struct luaws_provider *provider; /* the host's credentials, asked first by every session; or NULL */
+  bool
+      in_stream; /* libcurl is asking a script for a body: it must not be entered again */
+  const struct luaws_provider
+      *provider; /* the host's credentials, asked first by every session; or NULL */
 };
 
 /* The state's one; made at the first call. Raises without memory. */
 struct l_core *l_core(lua_State *L);
 struct luaws_pack *l_core_pack(lua_State *L);
 
-/* Somebody waiting for the core. Embedded in a userdata, which must stay alive while it waits. */
+/* Somebody waiting for the core. Embedded in a userdata, which must stay alive while it
+ * waits. */
 struct l_wait {
   struct l_core *core;
   bool ready;
-  int thread_ref; /* the coroutine to be resumed; LUA_NOREF = somebody turns the loop for it */
+  int thread_ref; /* the coroutine to be resumed; LUA_NOREF = somebody turns the loop for
+                     it */
 };
 void l_wait_init(struct l_wait *w, struct l_core *core);
 void l_wait_clear(struct l_wait *w, lua_State *L);
 /* As a callback from the loop: the wait is over. */
 void l_wait_wake(void *wait);
-/* Waits: in a task yields to its scheduler, which goes on in k(L, LUA_YIELD, ctx); elsewhere turns the loop until it is
-   woken and returns 0, upon which the caller goes on itself. Raises when interrupted. Use as
-   `return l_wait(…)` when it yields: it never returns then. */
+/* Waits: in a task yields to its scheduler, which goes on in k(L, LUA_YIELD, ctx);
+   elsewhere turns the loop until it is woken and returns 0, upon which the caller goes on
+   itself. Raises when interrupted. Use as `return l_wait(…)` when it yields: it never
+   returns then. */
 int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k);
 
 /* Adds turn, resume, sleep, interrupt, … to the table on the top. */

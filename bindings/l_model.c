@@ -23,24 +23,29 @@ static struct luaws_str opt_text(lua_State *L, int index) {
 }
 
 static void push_text(lua_State *L, struct luaws_str s) {
-  if (s.ptr) lua_pushlstring(L, s.ptr, s.len);
-  else lua_pushnil(L);
+  if (s.ptr)
+    lua_pushlstring(L, s.ptr, s.len);
+  else
+    lua_pushnil(L);
 }
 
 static enum luaws_section_type check_type(lua_State *L, int index) {
   static const char *const names[] = {"service",   "paginators", "waiters",  "resources",
                                       "endpoints", "partitions", "defaults", NULL};
   static const enum luaws_section_type types[] = {
-      LUAWS_SECTION_SERVICE,   LUAWS_SECTION_PAGINATORS, LUAWS_SECTION_WAITERS, LUAWS_SECTION_RESOURCES,
-      LUAWS_SECTION_ENDPOINTS, LUAWS_SECTION_PARTITIONS, LUAWS_SECTION_DEFAULTS};
+      LUAWS_SECTION_SERVICE,   LUAWS_SECTION_PAGINATORS, LUAWS_SECTION_WAITERS,
+      LUAWS_SECTION_RESOURCES, LUAWS_SECTION_ENDPOINTS,  LUAWS_SECTION_PARTITIONS,
+      LUAWS_SECTION_DEFAULTS};
   return types[luaL_checkoption(L, index, NULL, names)];
 }
 
-/* core.model(client or session, type, service, version or nil, key…) → the value under these keys, nil when there is none */
+/* core.model(client or session, type, service, version or nil, key…) → the value under
+ * these keys, nil when there is none */
 static int model(lua_State *L) {
   struct luaws_models *models = l_models_check(L, 1);
   enum luaws_section_type type = check_type(L, 2);
-  if (type == LUAWS_SECTION_SERVICE) return luaL_argerror(L, 2, "services are asked through a client");
+  if (type == LUAWS_SECTION_SERVICE)
+    return luaL_argerror(L, 2, "services are asked through a client");
   const void *section;
   struct luaws_error err = {0};
   if (luaws_models_find(models, type, opt_text(L, 3), opt_text(L, 4), &section, &err)) {
@@ -77,7 +82,8 @@ static int model_services(lua_State *L) {
   enum luaws_section_type type = check_type(L, 2);
   lua_newtable(L);
   struct luaws_str name = {NULL, 0};
-  for (lua_Integer i = 1; (name = luaws_models_next_service(models, type, name)).ptr; i++) {
+  for (lua_Integer i = 1; (name = luaws_models_next_service(models, type, name)).ptr;
+       i++) {
     push_text(L, name);
     lua_rawseti(L, -2, i);
   }
@@ -90,7 +96,8 @@ static int model_versions(lua_State *L) {
   enum luaws_section_type type = check_type(L, 2);
   struct luaws_str service = check_text(L, 3), version = {NULL, 0};
   lua_newtable(L);
-  for (lua_Integer i = 1; (version = luaws_models_next_version(models, type, service, version)).ptr; i++) {
+  for (lua_Integer i = 1;
+       (version = luaws_models_next_version(models, type, service, version)).ptr; i++) {
     push_text(L, version);
     lua_rawseti(L, -2, i);
   }
@@ -136,15 +143,19 @@ static int push_operation(lua_State *L, const struct luaws_operation *op) {
   return 1;
 }
 
-/* core.operation(client, "DescribeInstances"), core.operation_for_method(client, "describe_instances") */
+/* core.operation(client, "DescribeInstances"), core.operation_for_method(client,
+ * "describe_instances") */
 static int operation(lua_State *L) {
-  return push_operation(L, luaws_service_operation(l_client_check(L, 1)->client->service, check_text(L, 2)));
+  return push_operation(L, luaws_service_operation(l_client_check(L, 1)->client->service,
+                                                   check_text(L, 2)));
 }
 static int operation_for_method(lua_State *L) {
-  return push_operation(L, luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2)));
+  return push_operation(
+      L, luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2)));
 }
 
-/* core.methods(client) → { method name = operation name }; core.operation_names(client) → sorted names */
+/* core.methods(client) → { method name = operation name }; core.operation_names(client) →
+ * sorted names */
 static int methods(lua_State *L) {
   const struct luaws_service *s = l_client_check(L, 1)->client->service;
   lua_createtable(L, 0, (int)s->operation_count);
@@ -167,13 +178,14 @@ static int operation_names(lua_State *L) {
   return 1;
 }
 
-static const char *const TYPE_NAMES[] = {"structure", "list", "map",   "string", "blob",      "boolean",
-                                         "integer",   "long", "float", "double", "timestamp", "character"};
+static const char *const TYPE_NAMES[] = {
+    "structure", "list", "map",   "string", "blob",      "boolean",
+    "integer",   "long", "float", "double", "timestamp", "character"};
 
 static void push_structure(lua_State *L, const struct luaws_shape *s) {
-  lua_createtable(L, 0, s->member_count);      /* members */
-  lua_createtable(L, s->member_count, 0);      /* member_names */
-  lua_newtable(L);                             /* required */
+  lua_createtable(L, 0, s->member_count); /* members */
+  lua_createtable(L, s->member_count, 0); /* member_names */
+  lua_newtable(L);                        /* required */
   lua_Integer required = 0;
   for (unsigned i = 0; i < s->member_count; i++) {
     const struct luaws_member *m = luaws_shape_member_at(s, i);
@@ -192,9 +204,11 @@ static void push_structure(lua_State *L, const struct luaws_shape *s) {
   lua_setfield(L, -2, "members");
 }
 
-/* core.shape(client, name) → { name, type, members, member_names, required, member, key, value, enum, … } */
+/* core.shape(client, name) → { name, type, members, member_names, required, member, key,
+ * value, enum, … } */
 static int shape(lua_State *L) {
-  const struct luaws_shape *s = luaws_service_shape(l_client_check(L, 1)->client->service, check_text(L, 2));
+  const struct luaws_shape *s =
+      luaws_service_shape(l_client_check(L, 1)->client->service, check_text(L, 2));
   if (!s) return 0;
   lua_createtable(L, 0, 6);
   set_text(L, "name", luaws_ref_text(&s->name));
@@ -206,7 +220,8 @@ static int shape(lua_State *L) {
   set_flag(L, "eventstream", s->flags & LUAWS_SHAPE_EVENTSTREAM);
   set_flag(L, "exception", s->flags & LUAWS_SHAPE_EXCEPTION);
   if (s->type == LUAWS_TYPE_STRUCTURE) push_structure(L, s);
-  if (s->type == LUAWS_TYPE_LIST) set_shape(L, "member", luaws_member_shape(luaws_shape_member_at(s, 0)));
+  if (s->type == LUAWS_TYPE_LIST)
+    set_shape(L, "member", luaws_member_shape(luaws_shape_member_at(s, 0)));
   if (s->type == LUAWS_TYPE_MAP) {
     set_shape(L, "key", luaws_member_shape(luaws_shape_member_at(s, 0)));
     set_shape(L, "value", luaws_member_shape(luaws_shape_member_at(s, 1)));
@@ -227,7 +242,8 @@ static int shape(lua_State *L) {
   return 1;
 }
 
-/* core.error_codes(client) → { shape name = code on the wire } of every modeled exception */
+/* core.error_codes(client) → { shape name = code on the wire } of every modeled exception
+ */
 static int error_codes(lua_State *L) {
   const struct luaws_service *s = l_client_check(L, 1)->client->service;
   const struct luaws_error_entry *e = luaws_ref_get(&s->errors);

@@ -18,7 +18,8 @@ void l_push_data_path(lua_State *L, const char *name) {
   }
 }
 
-/* A searcher for package.searchers: our own modules come from our own folder, whatever package.path says. */
+/* A searcher for package.searchers: our own modules come from our own folder, whatever
+ * package.path says. */
 static int search(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   if (strncmp(name, "luaws.", 6) != 0) return 0;

@@ -29,7 +29,8 @@ struct luaws_str l_option(lua_State *L, int index, const char *name) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 2, "too many options");
   int type = lua_getfield(L, index, name);
-  if (type == LUA_TNIL || (type == LUA_TLIGHTUSERDATA && !lua_touserdata(L, -1))) return LUAWS_STR_NONE;
+  if (type == LUA_TNIL || (type == LUA_TLIGHTUSERDATA && !lua_touserdata(L, -1)))
+    return LUAWS_STR_NONE;
   if (type != LUA_TSTRING) {
     l_raise(L, "TypeError", "%s must be a string, not a %s", name, luaL_typename(L, -1));
   }
@@ -45,7 +46,8 @@ struct l_env {
   int ref;
 };
 
-/* env: a table that replaces the process's environment. It lives in the session's user value. */
+/* env: a table that replaces the process's environment. It lives in the session's user
+ * value. */
 static const char *table_getenv(void *arg, const char *name) {
   struct l_env *env = arg;
   lua_rawgeti(env->L, LUA_REGISTRYINDEX, env->ref);
@@ -64,18 +66,21 @@ static int64_t function_now(void *arg) {
   return now;
 }
 
-static struct l_env *anchor(lua_State *L, int owner, const char *option, int type, int user_value) {
+static struct l_env *anchor(lua_State *L, int owner, const char *option, int type,
+                            int user_value) {
   if (lua_getfield(L, 1, option) == LUA_TNIL) {
     lua_pop(L, 1);
     return NULL;
   }
-  if (lua_type(L, -1) != type) l_raise(L, "TypeError", "%s must be a %s", option, lua_typename(L, type));
+  if (lua_type(L, -1) != type)
+    l_raise(L, "TypeError", "%s must be a %s", option, lua_typename(L, type));
   struct l_env *e = lua_newuserdatauv(L, sizeof *e, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   e->L = lua_tothread(L, -1);
   lua_pop(L, 1);
   lua_setiuservalue(L, owner, user_value);
-  e->ref = luaL_ref(L, LUA_REGISTRYINDEX); /* specs' and hosts' own: lives as long as the state */
+  e->ref = luaL_ref(
+      L, LUA_REGISTRYINDEX); /* specs' and hosts' own: lives as long as the state */
   return e;
 }
 
@@ -126,7 +131,8 @@ static int session_config_variable(lua_State *L) {
   struct luaws_error err = {0};
   struct l_writer w;
   l_writer_begin(&w, L);
-  if (luaws_settings_write(s->settings, name, &w.base, &err)) return l_error_raise(L, &err);
+  if (luaws_settings_write(s->settings, name, &w.base, &err))
+    return l_error_raise(L, &err);
   if (lua_islightuserdata(L, -1)) lua_pushnil(L);
   return 1;
 }
@@ -249,7 +255,8 @@ static int session_credentials(lua_State *L) {
 
 /* ---- endpoints ---- */
 
-static const struct luaws_str *read_texts(lua_State *L, struct luaws_arena *arena, size_t *count) {
+static const struct luaws_str *read_texts(lua_State *L, struct luaws_arena *arena,
+                                          size_t *count) {
   *count = lua_rawlen(L, -1);
   struct luaws_str *texts = luaws_arena_alloc(arena, (*count + 1) * sizeof *texts);
   for (size_t i = 0; texts && i < *count; i++) {
@@ -262,7 +269,8 @@ static const struct luaws_str *read_texts(lua_State *L, struct luaws_arena *aren
   return texts;
 }
 
-/* Reads { Region = "us-east-1", UseFIPS = false, … }. A value of no known type goes in as no parameter can be. */
+/* Reads { Region = "us-east-1", UseFIPS = false, … }. A value of no known type goes in as
+ * no parameter can be. */
 static size_t read_endpoint_params(lua_State *L, int index, struct luaws_arena *arena,
                                    struct luaws_endpoint_param **out) {
   size_t n = 0;
@@ -355,9 +363,11 @@ static int session_resolve_endpoint(lua_State *L) {
   struct luaws_endpoint_param *params;
   struct luaws_endpoint e;
   size_t n = read_endpoint_params(L, 3, arena, &params);
-  int rc = luaws_models_find(s->models, LUAWS_SECTION_RULES, service, LUAWS_STR_NONE, &rules, &err);
+  int rc = luaws_models_find(s->models, LUAWS_SECTION_RULES, service, LUAWS_STR_NONE,
+                             &rules, &err);
   if (rc == 0) {
-    rc = luaws_models_find(s->models, LUAWS_SECTION_PARTITIONS, LUAWS_STR_NONE, LUAWS_STR_NONE, &partitions, &err);
+    rc = luaws_models_find(s->models, LUAWS_SECTION_PARTITIONS, LUAWS_STR_NONE,
+                           LUAWS_STR_NONE, &partitions, &err);
   }
   if (rc == 0) rc = luaws_endpoint_resolve(rules, partitions, params, n, arena, &e, &err);
   if (rc) return l_error_raise(L, &err);

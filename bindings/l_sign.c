@@ -72,7 +72,9 @@ static bool flag(lua_State *L, const char *name, bool otherwise) {
 
 static lua_Integer integer(lua_State *L, const char *name, lua_Integer otherwise) {
   int is_integer = 1;
-  lua_Integer n = lua_getfield(L, 3, name) == LUA_TNIL ? otherwise : lua_tointegerx(L, -1, &is_integer);
+  lua_Integer n = lua_getfield(L, 3, name) == LUA_TNIL
+                      ? otherwise
+                      : lua_tointegerx(L, -1, &is_integer);
   lua_pop(L, 1);
   if (!is_integer) l_raise(L, "TypeError", "%s must be an integer", name);
   return n;
@@ -119,7 +121,8 @@ static void push_signed(lua_State *L, struct l_signing *s, bool debug) {
 /* core.sign(credentials table, request table, options table) → a new request table */
 static int sign(lua_State *L) {
   lua_settop(L, 3);
-  for (int i = 1; i <= 3; i++) luaL_checktype(L, i, LUA_TTABLE);
+  for (int i = 1; i <= 3; i++)
+    luaL_checktype(L, i, LUA_TTABLE);
   struct l_signing *s = lua_newuserdatauv(L, sizeof *s, 0);
   *s = (struct l_signing){0};
   luaL_setmetatable(L, SIGNING_TYPE);
@@ -130,7 +133,8 @@ static int sign(lua_State *L) {
   r->method = method.len ? method : LUAWS_STR("GET");
   if (luaws_request_set_url(r, url, &err)) return l_error_raise(L, &err);
   add_headers(L, 2, &r->headers);
-  if (lua_getfield(L, 2, "body") != LUA_TNIL && l_stream_from(L, lua_gettop(L), &r->body, &err)) {
+  if (lua_getfield(L, 2, "body") != LUA_TNIL &&
+      l_stream_from(L, lua_gettop(L), &r->body, &err)) {
     return l_error_raise(L, &err);
   }
   bool debug = flag(L, "debug", false), presign = flag(L, "presign", false);
@@ -138,7 +142,8 @@ static int sign(lua_State *L) {
       .service = l_option(L, 3, "service"),
       .region = l_option(L, 3, "region"),
       .time_s = integer(L, "time", (lua_Integer)time(NULL)),
-      .payload = flag(L, "unsigned_payload", false) ? LUAWS_PAYLOAD_UNSIGNED : LUAWS_PAYLOAD_SIGNED,
+      .payload = flag(L, "unsigned_payload", false) ? LUAWS_PAYLOAD_UNSIGNED
+                                                    : LUAWS_PAYLOAD_SIGNED,
       .add_content_sha256 = flag(L, "sign_body", false),
       .double_encode = flag(L, "double_encode", true),
       .normalize_path = flag(L, "normalize_path", true),
@@ -148,7 +153,8 @@ static int sign(lua_State *L) {
       .canonical_request = debug ? &s->canonical_request : NULL,
       .string_to_sign = debug ? &s->string_to_sign : NULL,
   };
-  struct luaws_creds creds = {l_option(L, 1, "access_key"), l_option(L, 1, "secret_key"), l_option(L, 1, "token")};
+  struct luaws_creds creds = {l_option(L, 1, "access_key"), l_option(L, 1, "secret_key"),
+                              l_option(L, 1, "token")};
   if (luaws_sigv4_sign(r, &creds, &o, &err)) return l_error_raise(L, &err);
   push_signed(L, s, debug);
   return 1;

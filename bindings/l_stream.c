@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #define FILE_TYPE "luaws.file"
 
 /* aws.file: a range of a file that is opened when a request is made of it. */
@@ -44,11 +43,11 @@ bool l_is_stream(lua_State *L, int index) {
 
 /* A Lua value held in the registry for as long as a request may read from it. */
 struct l_source {
-  lua_State *L;  /* the state's main thread */
-  int ref;       /* the function or body */
-  int rest_ref;  /* the chunk handed out last */
+  lua_State *L; /* the state's main thread */
+  int ref;      /* the function or body */
+  int rest_ref; /* the chunk handed out last */
   size_t rest_at;
-  int fd;        /* of a file that we opened */
+  int fd; /* of a file that we opened */
 };
 
 static void source_release(void *owner) {
@@ -63,7 +62,8 @@ static struct l_source *source_new(lua_State *L, int index) {
   struct l_source *s = malloc(sizeof *s);
   if (!s) return NULL;
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  *s = (struct l_source){.L = lua_tothread(L, -1), .ref = LUA_NOREF, .rest_ref = LUA_NOREF, .fd = -1};
+  *s = (struct l_source){
+      .L = lua_tothread(L, -1), .ref = LUA_NOREF, .rest_ref = LUA_NOREF, .fd = -1};
   lua_pop(L, 1);
   lua_pushvalue(L, index);
   s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -89,7 +89,8 @@ static ptrdiff_t take_rest(struct l_source *s, char *dst, size_t max) {
 }
 
 /* Calls the function for its next chunk: a string, or nil (or "") at the end. */
-static ptrdiff_t function_read(void *owner, char *dst, size_t max, struct luaws_error *err) {
+static ptrdiff_t function_read(void *owner, char *dst, size_t max,
+                               struct luaws_error *err) {
   struct l_source *s = owner;
   lua_State *L = s->L;
   ptrdiff_t n = take_rest(s, dst, max);
@@ -98,7 +99,8 @@ static ptrdiff_t function_read(void *owner, char *dst, size_t max, struct luaws_
   lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
   if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
     const char *text = luaL_tolstring(L, -1, NULL);
-    luaws_error_set(err, LUAWS_E_IO, "IOError", "the function that gives the body failed: %s", text);
+    luaws_error_set(err, LUAWS_E_IO, "IOError",
+                    "the function that gives the body failed: %s", text);
     lua_pop(L, 2);
     return LUAWS_E_IO;
   }
@@ -108,7 +110,8 @@ static ptrdiff_t function_read(void *owner, char *dst, size_t max, struct luaws_
   }
   if (lua_type(L, -1) != LUA_TSTRING) {
     luaws_error_set(err, LUAWS_E_IO, "IOError",
-                    "the function that gives the body returned a %s, not a string", luaL_typename(L, -1));
+                    "the function that gives the body returned a %s, not a string",
+                    luaL_typename(L, -1));
     lua_pop(L, 1);
     return LUAWS_E_IO;
   }
@@ -121,12 +124,16 @@ static int stream_function(lua_State *L, int index, struct luaws_stream *out,
                            struct luaws_error *err) {
   struct l_source *s = source_new(L, index);
   if (!s) return luaws_error_memory(err);
-  *out = (struct luaws_stream){
-      .kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = function_read, .release = source_release, .owner = s};
+  *out = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION,
+                               .length = -1,
+                               .read = function_read,
+                               .release = source_release,
+                               .owner = s};
   return 0;
 }
 
-static int stream_string(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+static int stream_string(lua_State *L, int index, struct luaws_stream *out,
+                         struct luaws_error *err) {
   struct l_source *s = source_new(L, index);
   if (!s) return luaws_error_memory(err);
   *out = (struct luaws_stream){
@@ -142,19 +149,23 @@ static ptrdiff_t pipe_read(void *owner, char *dst, size_t max, struct luaws_erro
   lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->ref);
   luaL_Stream *file = lua_touserdata(s->L, -1);
   lua_pop(s->L, 1);
-  if (!file->closef) return luaws_error_set(err, LUAWS_E_IO, "IOError", "the body's file was closed");
+  if (!file->closef)
+    return luaws_error_set(err, LUAWS_E_IO, "IOError", "the body's file was closed");
   size_t n = fread(dst, 1, max, file->f);
   if (n == 0 && ferror(file->f)) {
-    return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading the body: %s", strerror(errno));
+    return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading the body: %s",
+                           strerror(errno));
   }
   return (ptrdiff_t)n;
 }
 
 /* An io file: from where it stands to its end. */
-static int stream_io_file(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+static int stream_io_file(lua_State *L, int index, struct luaws_stream *out,
+                          struct luaws_error *err) {
   luaL_Stream *file = lua_touserdata(L, index);
   if (!file->closef) {
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the body is a closed file");
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "the body is a closed file");
   }
   fflush(file->f);
   struct stat st;
@@ -168,14 +179,16 @@ static int stream_io_file(lua_State *L, int index, struct luaws_stream *out, str
                                  .fd = fileno(file->f),
                                  .offset = at};
   } else {
-    *out = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = pipe_read};
+    *out = (struct luaws_stream){
+        .kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = pipe_read};
   }
   out->release = source_release;
   out->owner = s;
   return 0;
 }
 
-static int stream_file(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+static int stream_file(lua_State *L, int index, struct luaws_stream *out,
+                       struct luaws_error *err) {
   struct l_file *f = lua_touserdata(L, index);
   int fd = open(f->path, O_RDONLY | O_CLOEXEC);
   struct stat st;
@@ -188,8 +201,9 @@ static int stream_file(lua_State *L, int index, struct luaws_stream *out, struct
   int64_t left = st.st_size > f->offset ? st.st_size - f->offset : 0;
   if (f->length > left) {
     close(fd);
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "%s: has %lld bytes from offset %lld on, not %lld",
-                           f->path, (long long)left, (long long)f->offset, (long long)f->length);
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "%s: has %lld bytes from offset %lld on, not %lld", f->path,
+                           (long long)left, (long long)f->offset, (long long)f->length);
   }
   struct l_source *s = source_new(L, index);
   if (!s) {
@@ -206,7 +220,8 @@ static int stream_file(lua_State *L, int index, struct luaws_stream *out, struct
   return 0;
 }
 
-int l_stream_from(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err) {
+int l_stream_from(lua_State *L, int index, struct luaws_stream *out,
+                  struct luaws_error *err) {
   index = lua_absindex(L, index);
   if (lua_type(L, index) == LUA_TSTRING) return stream_string(L, index, out, err);
   if (lua_isfunction(L, index)) return stream_function(L, index, out, err);

@@ -1,5 +1,5 @@
-/* What a script may give as a streaming blob: a string, an io file, aws.file(path), a function that
-   returns chunks. */
+/* What a script may give as a streaming blob: a string, an io file, aws.file(path), a
+   function that returns chunks. */
 #ifndef LUAWS_L_STREAM_H
 #define LUAWS_L_STREAM_H
 
@@ -11,8 +11,10 @@
 /* True for an aws.file. */
 bool l_is_stream(lua_State *L, int index);
 
-/* The value at index as a body that stays valid until it is released, whatever the script does with the value. */
-int l_stream_from(lua_State *L, int index, struct luaws_stream *out, struct luaws_error *err);
+/* The value at index as a body that stays valid until it is released, whatever the script
+ * does with the value. */
+int l_stream_from(lua_State *L, int index, struct luaws_stream *out,
+                  struct luaws_error *err);
 
 /* aws.file(path [, offset [, length]]) */
 int l_file(lua_State *L);

@@ -168,7 +168,8 @@ static void describe(lua_State *L, struct luaws_buf *out, int depth) {
         lua_pop(L, 2);
         break;
       }
-      if (lua_type(L, -2) == LUA_TSTRING) luaws_buf_printf(out, "%s = ", lua_tostring(L, -2));
+      if (lua_type(L, -2) == LUA_TSTRING)
+        luaws_buf_printf(out, "%s = ", lua_tostring(L, -2));
       describe(L, out, depth + 1);
       lua_pop(L, 1);
     }
@@ -234,7 +235,8 @@ static inline struct l_writer *writer(struct luaws_writer *w) {
   return (struct l_writer *)w;
 }
 
-/* Puts the value on the top where it belongs: into the open container, or it is the root and stays. */
+/* Puts the value on the top where it belongs: into the open container, or it is the root
+ * and stays. */
 static inline void place(struct l_writer *w) {
   if (w->depth == 0) return;
   lua_Integer *count = &w->count[w->depth - 1];
@@ -412,7 +414,8 @@ void l_push_map_type(lua_State *L) {
   push_json_type(L, &map_type_key, "object");
 }
 
-/* aws.list(t): marks t (a new table without one) as a list wherever no model says what it is. */
+/* aws.list(t): marks t (a new table without one) as a list wherever no model says what it
+ * is. */
 static int l_list(lua_State *L) {
   lua_settop(L, 1);
   if (lua_isnil(L, 1)) {

@@ -7,14 +7,16 @@
 #include "base/error.h"
 #include "value/value.h"
 
-/* Reads the value at a stack index. Every step down pushes, every leave pops: the stack above index is the
-   reader's own while it is in use. May raise Lua errors (stack overflow, memory). */
+/* Reads the value at a stack index. Every step down pushes, every leave pops: the stack
+   above index is the reader's own while it is in use. May raise Lua errors (stack
+   overflow, memory). */
 struct l_reader {
   struct luaws_reader base;
   lua_State *L;
 };
 
-/* Pushes a copy of the value at index, which is where the reader stands; l_reader_end pops it. */
+/* Pushes a copy of the value at index, which is where the reader stands; l_reader_end
+ * pops it. */
 void l_reader_begin(struct l_reader *r, lua_State *L, int index);
 void l_reader_end(struct l_reader *r);
 
@@ -36,7 +38,8 @@ void l_writer_begin(struct l_writer *w, lua_State *L);
 void l_push_list_type(lua_State *L);
 void l_push_map_type(lua_State *L);
 
-/* Registers the metatables of this file and adds list, map and null to the table on the top. */
+/* Registers the metatables of this file and adds list, map and null to the table on the
+ * top. */
 void l_value_open(lua_State *L);
 
 #endif

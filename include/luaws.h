@@ -5,8 +5,8 @@
      - a host that wants no Lua:            luaws_open, luaws_call, luaws_close
      - a host that wants scripts and all:   luaws_host_…
 
-   Nothing here is shared between threads but what says so. Texts are UTF-8 or plain bytes; a text handed in is copied
-   when it is needed longer than the call. */
+   Nothing here is shared between threads but what says so. Texts are UTF-8 or plain
+   bytes; a text handed in is copied when it is needed longer than the call. */
 #ifndef LUAWS_H
 #define LUAWS_H
 
@@ -31,9 +31,11 @@ LUAWS_API const char *luaws_version(void);
 struct lua_State;
 LUAWS_API int luaopen_luaws(struct lua_State *L);
 
-/* Stops what such a state waits for in luaws: the waiting call raises an error of kind "KeyboardInterrupt".
-   luaws_interrupt_of is to be called beforehand, on the state's own thread, once luaws is loaded; luaws_interrupt from any thread or signal
-   handler, as long as the state lives. luaws_interrupt_clear takes back one that nobody waited for. */
+/* Stops what such a state waits for in luaws: the waiting call raises an error of kind
+   "KeyboardInterrupt". luaws_interrupt_of is to be called beforehand, on the state's own
+   thread, once luaws is loaded; luaws_interrupt from any thread or signal handler, as
+   long as the state lives. luaws_interrupt_clear takes back one that nobody waited for.
+ */
 struct luaws_interrupt;
 LUAWS_API struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L);
 LUAWS_API void luaws_interrupt(struct luaws_interrupt *i);
@@ -47,9 +49,11 @@ struct luaws_host_credentials {
   const char *secret_key;
   const char *session_token; /* or NULL */
   const char *account_id;    /* or NULL */
-  int64_t expiry_s;          /* seconds since the epoch; 0 = they do not expire. Asked again before then. */
+  int64_t expiry_s; /* seconds since the epoch; 0 = they do not expire. Asked again before
+                       then. */
 };
-/* Returns 0 when it filled out, 1 when it has none (the other places are asked), -1 when it failed. */
+/* Returns 0 when it filled out, 1 when it has none (the other places are asked), -1 when
+ * it failed. */
 typedef int (*luaws_credentials_fn)(void *arg, struct luaws_host_credentials *out);
 /* level: 0 debug, 1 info, 2 warning, 3 error. No secret is ever in a message. */
 typedef void (*luaws_log_fn)(void *arg, int level, const char *part, const char *message);
@@ -57,10 +61,10 @@ typedef void (*luaws_log_fn)(void *arg, int level, const char *part, const char 
 /* ---- a host that wants no Lua ---- */
 
 struct luaws_options {
-  const char *region;       /* all may be NULL: then the settings decide */
+  const char *region; /* all may be NULL: then the settings decide */
   const char *profile;
   const char *endpoint_url;
-  const char *access_key;   /* with secret_key: these and no others */
+  const char *access_key; /* with secret_key: these and no others */
   const char *secret_key;
   const char *session_token;
   luaws_credentials_fn credentials;
@@ -68,14 +72,18 @@ struct luaws_options {
 };
 
 struct luaws_handle;
-/* A client of a service ("ec2"). NULL on failure, with *error (kind and text, to be freed with luaws_free) set when error is not NULL. */
-LUAWS_API struct luaws_handle *luaws_open(const char *service, const struct luaws_options *options, char **error);
-/* Calls an operation by its API name with JSON in ("{}" or NULL for none) and JSON out, and waits for it. Blobs are base64, timestamps
-   ISO 8601 or epoch seconds in and epoch seconds out; a streamed payload comes as a base64 text. *result and *error are to be freed with
-   luaws_free; either pointer may be NULL. Returns 0; 1 when the service answered with an error, which is then also in *result as JSON; -1
-   when there was no answer or the parameters are wrong. */
-LUAWS_API int luaws_call(struct luaws_handle *handle, const char *operation, const char *params_json, char **result,
-                         char **error);
+/* A client of a service ("ec2"). NULL on failure, with *error (kind and text, to be freed
+ * with luaws_free) set when error is not NULL. */
+LUAWS_API struct luaws_handle *
+luaws_open(const char *service, const struct luaws_options *options, char **error);
+/* Calls an operation by its API name with JSON in ("{}" or NULL for none) and JSON out,
+   and waits for it. Blobs are base64, timestamps ISO 8601 or epoch seconds in and epoch
+   seconds out; a streamed payload comes as a base64 text. *result and *error are to be
+   freed with luaws_free; either pointer may be NULL. Returns 0; 1 when the service
+   answered with an error, which is then also in *result as JSON; -1 when there was no
+   answer or the parameters are wrong. */
+LUAWS_API int luaws_call(struct luaws_handle *handle, const char *operation,
+                         const char *params_json, char **result, char **error);
 LUAWS_API void luaws_close(struct luaws_handle *handle);
 LUAWS_API void luaws_free(void *text);
 
@@ -83,7 +91,8 @@ LUAWS_API void luaws_free(void *text);
 
 /* Which of Lua's libraries a script may use; luaws itself is always there. */
 enum luaws_host_library {
-  LUAWS_HOST_BASE = 1 << 0, /* without it there is not even print; also without load, dofile and loadfile */
+  LUAWS_HOST_BASE = 1 << 0, /* without it there is not even print; also without load,
+                               dofile and loadfile */
   LUAWS_HOST_STRING = 1 << 1,
   LUAWS_HOST_TABLE = 1 << 2,
   LUAWS_HOST_MATH = 1 << 3,
@@ -93,13 +102,13 @@ enum luaws_host_library {
   LUAWS_HOST_IO = 1 << 7,      /* files */
   LUAWS_HOST_PACKAGE = 1 << 8, /* require of anything beside luaws */
   LUAWS_HOST_DEBUG = 1 << 9,
-  LUAWS_HOST_SAFE = LUAWS_HOST_BASE | LUAWS_HOST_STRING | LUAWS_HOST_TABLE | LUAWS_HOST_MATH | LUAWS_HOST_UTF8 |
-                    LUAWS_HOST_COROUTINE,
+  LUAWS_HOST_SAFE = LUAWS_HOST_BASE | LUAWS_HOST_STRING | LUAWS_HOST_TABLE |
+                    LUAWS_HOST_MATH | LUAWS_HOST_UTF8 | LUAWS_HOST_COROUTINE,
   LUAWS_HOST_ALL = (1 << 10) - 1,
 };
 
 struct luaws_host_options {
-  const char *region;       /* of the default session; may be NULL */
+  const char *region; /* of the default session; may be NULL */
   const char *profile;
   const char *endpoint_url; /* of all its clients */
   luaws_credentials_fn credentials;
@@ -113,13 +122,17 @@ struct luaws_host_options {
 
 struct luaws_host;
 /* NULL on failure with *error set, as luaws_open. options may be NULL. */
-LUAWS_API struct luaws_host *luaws_host_new(const struct luaws_host_options *options, char **error);
+LUAWS_API struct luaws_host *luaws_host_new(const struct luaws_host_options *options,
+                                            char **error);
 LUAWS_API void luaws_host_free(struct luaws_host *h);
 
-/* Runs a script to its end; its arguments are in `arg` and `...`. Returns 0 when it ended well, -1 when it raised an
-   error. Results and error of the last run stay until the next. */
-LUAWS_API int luaws_host_run_file(struct luaws_host *h, const char *path, int argc, const char *const *argv);
-LUAWS_API int luaws_host_run_string(struct luaws_host *h, const char *code, const char *chunk_name, int argc,
+/* Runs a script to its end; its arguments are in `arg` and `...`. Returns 0 when it ended
+   well, -1 when it raised an error. Results and error of the last run stay until the
+   next. */
+LUAWS_API int luaws_host_run_file(struct luaws_host *h, const char *path, int argc,
+                                  const char *const *argv);
+LUAWS_API int luaws_host_run_string(struct luaws_host *h, const char *code,
+                                    const char *chunk_name, int argc,
                                     const char *const *argv);
 
 /* What it returned. Texts live until the next run. */
@@ -130,40 +143,50 @@ LUAWS_API int luaws_host_result_boolean(const struct luaws_host *h, int i);
 LUAWS_API int64_t luaws_host_result_integer(const struct luaws_host *h, int i);
 LUAWS_API double luaws_host_result_number(const struct luaws_host *h, int i);
 /* A string as it is, a number as text; NULL for anything else. */
-LUAWS_API const char *luaws_host_result_string(struct luaws_host *h, int i, size_t *length);
+LUAWS_API const char *luaws_host_result_string(struct luaws_host *h, int i,
+                                               size_t *length);
 /* Any plain value as JSON; NULL for one that holds functions or objects, or itself. */
 LUAWS_API const char *luaws_host_result_json(struct luaws_host *h, int i);
-/* Why the last run failed; NULL when it did not. kind is botocore's exception name, "LuaError" for an error of the
-   script's own, "TimeLimitError", "MemoryError" or "KeyboardInterrupt"; code is a service's error code or NULL. */
+/* Why the last run failed; NULL when it did not. kind is botocore's exception name,
+   "LuaError" for an error of the script's own, "TimeLimitError", "MemoryError" or
+   "KeyboardInterrupt"; code is a service's error code or NULL. */
 LUAWS_API const char *luaws_host_error(const struct luaws_host *h);
 LUAWS_API const char *luaws_host_error_kind(const struct luaws_host *h);
 LUAWS_API const char *luaws_host_error_code(const struct luaws_host *h);
 
-/* A C function that scripts call by name. It reads its arguments (from 0) and pushes results, which are returned in order.
-   Returning a text raises it as the error; NULL is success. */
+/* A C function that scripts call by name. It reads its arguments (from 0) and pushes
+   results, which are returned in order. Returning a text raises it as the error; NULL is
+   success. */
 struct luaws_host_args;
 typedef const char *(*luaws_host_fn)(struct luaws_host_args *args, void *arg);
-LUAWS_API int luaws_host_register(struct luaws_host *h, const char *name, luaws_host_fn fn, void *arg);
+LUAWS_API int luaws_host_register(struct luaws_host *h, const char *name,
+                                  luaws_host_fn fn, void *arg);
 LUAWS_API int luaws_host_arg_count(const struct luaws_host_args *a);
 LUAWS_API const char *luaws_host_arg_type(const struct luaws_host_args *a, int i);
 LUAWS_API int luaws_host_arg_boolean(const struct luaws_host_args *a, int i);
 LUAWS_API int64_t luaws_host_arg_integer(const struct luaws_host_args *a, int i);
 LUAWS_API double luaws_host_arg_number(const struct luaws_host_args *a, int i);
-LUAWS_API const char *luaws_host_arg_string(const struct luaws_host_args *a, int i, size_t *length);
+LUAWS_API const char *luaws_host_arg_string(const struct luaws_host_args *a, int i,
+                                            size_t *length);
 LUAWS_API void luaws_host_push_nil(struct luaws_host_args *a);
 LUAWS_API void luaws_host_push_boolean(struct luaws_host_args *a, int value);
 LUAWS_API void luaws_host_push_integer(struct luaws_host_args *a, int64_t value);
 LUAWS_API void luaws_host_push_number(struct luaws_host_args *a, double value);
-LUAWS_API void luaws_host_push_string(struct luaws_host_args *a, const char *text, size_t length);
+LUAWS_API void luaws_host_push_string(struct luaws_host_args *a, const char *text,
+                                      size_t length);
 
-/* Ends the run that goes on now with an error of kind "KeyboardInterrupt". From any thread or signal handler. */
+/* Ends the run that goes on now with an error of kind "KeyboardInterrupt". From any
+ * thread or signal handler. */
 LUAWS_API void luaws_host_interrupt(struct luaws_host *h);
 
-/* The same runs in steps, for a host with an event loop of its own: start, then step whenever luaws_host_fd is
-   readable or luaws_host_timeout_ms have passed (-1 = only the descriptor). A step returns 1 while the script goes on, 0 when it ended
-   well, -1 when it raised an error. Whatever waits in between costs nothing. */
-LUAWS_API int luaws_host_start_file(struct luaws_host *h, const char *path, int argc, const char *const *argv);
-LUAWS_API int luaws_host_start_string(struct luaws_host *h, const char *code, const char *chunk_name, int argc,
+/* The same runs in steps, for a host with an event loop of its own: start, then step
+   whenever luaws_host_fd is readable or luaws_host_timeout_ms have passed (-1 = only the
+   descriptor). A step returns 1 while the script goes on, 0 when it ended well, -1 when
+   it raised an error. Whatever waits in between costs nothing. */
+LUAWS_API int luaws_host_start_file(struct luaws_host *h, const char *path, int argc,
+                                    const char *const *argv);
+LUAWS_API int luaws_host_start_string(struct luaws_host *h, const char *code,
+                                      const char *chunk_name, int argc,
                                       const char *const *argv);
 LUAWS_API int luaws_host_step(struct luaws_host *h);
 LUAWS_API int luaws_host_fd(const struct luaws_host *h);

@@ -23,7 +23,9 @@ void *luaws_log_arg(void) {
 }
 
 void luaws_log(int level, const char *part, const char *fmt, ...) {
-  if (!luaws_log_wants(level) || strncmp(part, current_prefix, strlen(current_prefix)) != 0) return;
+  if (!luaws_log_wants(level) ||
+      strncmp(part, current_prefix, strlen(current_prefix)) != 0)
+    return;
   char text[512], *message = text;
   va_list args;
   va_start(args, fmt);
@@ -48,5 +50,6 @@ void luaws_log_to_stderr(void *arg, int level, const char *part, const char *mes
   localtime_r(&now.tv_sec, &tm);
   char when[32];
   strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-  fprintf(stderr, "%s.%03d %s [%s] %s\n", when, (int)(now.tv_nsec / 1000000), part, names[level], message);
+  fprintf(stderr, "%s.%03d %s [%s] %s\n", when, (int)(now.tv_nsec / 1000000), part,
+          names[level], message);
 }

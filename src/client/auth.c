@@ -7,12 +7,14 @@ bool luaws_call_wants_credentials(const struct luaws_call *call) {
     return !luaws_str_is(call->signature_version, "none") &&
            !luaws_str_is(call->signature_version, "unsigned");
   }
-  return !call->client->unsigned_requests && !(call->operation->flags & LUAWS_OP_AUTH_NONE);
+  return !call->client->unsigned_requests &&
+         !(call->operation->flags & LUAWS_OP_AUTH_NONE);
 }
 
-/* The first scheme of the endpoint that we can sign for; NULL where the rules name none. */
-static int choose_scheme(const struct luaws_call *call, const struct luaws_auth_scheme **out,
-                         struct luaws_error *err) {
+/* The first scheme of the endpoint that we can sign for; NULL where the rules name none.
+ */
+static int choose_scheme(const struct luaws_call *call,
+                         const struct luaws_auth_scheme **out, struct luaws_error *err) {
   const struct luaws_endpoint *e = call->endpoint;
   *out = NULL;
   for (size_t i = 0; i < e->auth_scheme_count; i++) {
@@ -29,7 +31,8 @@ static int choose_scheme(const struct luaws_call *call, const struct luaws_auth_
 
 /* S3 and its kin sign the path as it is sent and always send the hash of the body. */
 static bool signs_as_s3(const struct luaws_call *call) {
-  return luaws_str_starts(luaws_ref_text(&call->client->service->signature_version), LUAWS_STR("s3"));
+  return luaws_str_starts(luaws_ref_text(&call->client->service->signature_version),
+                          LUAWS_STR("s3"));
 }
 
 static bool has_checksum_header(const struct luaws_headers *h) {
@@ -49,11 +52,13 @@ static enum luaws_payload_hash payload_hash(const struct luaws_call *call) {
   if (!https) return LUAWS_PAYLOAD_SIGNED;
   if (call->operation->flags & LUAWS_OP_UNSIGNED_PAYLOAD) return LUAWS_PAYLOAD_UNSIGNED;
   if (!signs_as_s3(call)) return LUAWS_PAYLOAD_SIGNED;
-  if (call->client->config->s3.payload_signing_enabled == LUAWS_YES) return LUAWS_PAYLOAD_SIGNED;
+  if (call->client->config->s3.payload_signing_enabled == LUAWS_YES)
+    return LUAWS_PAYLOAD_SIGNED;
   if (!(call->operation->flags & LUAWS_OP_STREAM_IN)) return LUAWS_PAYLOAD_SIGNED;
   /* What cannot be read twice cannot be hashed beforehand; TLS protects it on the way. */
   bool once = r->body.kind == LUAWS_STREAM_FUNCTION && !r->body.rewind;
-  return once || has_checksum_header(&r->headers) ? LUAWS_PAYLOAD_UNSIGNED : LUAWS_PAYLOAD_SIGNED;
+  return once || has_checksum_header(&r->headers) ? LUAWS_PAYLOAD_UNSIGNED
+                                                  : LUAWS_PAYLOAD_SIGNED;
 }
 
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
@@ -64,9 +69,11 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   if (rc) return rc;
   bool s3 = signs_as_s3(call);
   struct luaws_sign_opts o = {
-      .service = scheme && scheme->signing_name.len ? scheme->signing_name
-                                                    : luaws_ref_text(&c->service->signing_name),
-      .region = scheme && scheme->signing_region.len ? scheme->signing_region : c->signing_region,
+      .service = scheme && scheme->signing_name.len
+                     ? scheme->signing_name
+                     : luaws_ref_text(&c->service->signing_name),
+      .region = scheme && scheme->signing_region.len ? scheme->signing_region
+                                                     : c->signing_region,
       .time_s = luaws_session_now_s(c->session),
       .payload = call->presign && s3 ? LUAWS_PAYLOAD_UNSIGNED : payload_hash(call),
       .add_content_sha256 = s3 && !call->presign,
@@ -77,7 +84,8 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
       .cache = c->keys,
   };
   if (o.region.len == 0) {
-    return luaws_error_set(err, LUAWS_E_CONFIG, "NoRegionError", "You must specify a region.");
+    return luaws_error_set(err, LUAWS_E_CONFIG, "NoRegionError",
+                           "You must specify a region.");
   }
   struct luaws_creds creds = luaws_credentials_view(call->credentials);
   return luaws_sigv4_sign(&call->request, &creds, &o, err);

@@ -1,5 +1,6 @@
-/* The path of a call, top to bottom: each stage below is one function, in the order in which
-   luaws_call_step runs them. A stage returns 0, WAITING, or a negative code that ends the call. */
+/* The path of a call, top to bottom: each stage below is one function, in the order in
+   which luaws_call_step runs them. A stage returns 0, WAITING, or a negative code that
+   ends the call. */
 #include "client/call.h"
 
 #include <stdio.h>
@@ -47,13 +48,16 @@ static int validate(struct luaws_call *call, struct luaws_error *err) {
 /* A presigned URL carries no body: what a form would say goes into the query. */
 static int move_form_to_query(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *req = &call->request;
-  const struct luaws_str *type = luaws_headers_get(&req->headers, LUAWS_STR("content-type"));
-  if (!type || !luaws_str_starts(*type, LUAWS_STR("application/x-www-form-urlencoded"))) return 0;
+  const struct luaws_str *type =
+      luaws_headers_get(&req->headers, LUAWS_STR("content-type"));
+  if (!type || !luaws_str_starts(*type, LUAWS_STR("application/x-www-form-urlencoded")))
+    return 0;
   struct luaws_buf query = {0};
   luaws_buf_append_str(&query, req->query);
   if (query.len && req->body.bytes.len) luaws_buf_append_char(&query, '&');
   luaws_buf_append_str(&query, req->body.bytes);
-  req->query = query.failed ? LUAWS_STR_NONE : luaws_arena_str(&call->arena, luaws_buf_str(&query));
+  req->query = query.failed ? LUAWS_STR_NONE
+                            : luaws_arena_str(&call->arena, luaws_buf_str(&query));
   luaws_buf_clear(&query);
   luaws_stream_release(&req->body);
   luaws_headers_remove(&req->headers, LUAWS_STR("content-type"));
@@ -65,7 +69,8 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *req = &call->request;
   int rc = luaws_request_set_url(req, call->endpoint->url, err);
   if (rc) return rc;
-  if (call->operation->flags & LUAWS_OP_HAS_IDEMPOTENCY_TOKEN) luaws_random_uuid(call->idempotency_token);
+  if (call->operation->flags & LUAWS_OP_HAS_IDEMPOTENCY_TOKEN)
+    luaws_random_uuid(call->idempotency_token);
   struct luaws_serialize s = {
       .service = call->client->service,
       .operation = call->operation,
@@ -78,7 +83,8 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
   rc = call->client->protocol->serialize(&s, err);
   for (size_t i = 0; rc == 0 && i < call->endpoint->header_count; i++) {
     const struct luaws_header *h = &call->endpoint->headers[i];
-    if (!luaws_headers_set(&req->headers, h->name, h->value)) rc = luaws_error_memory(err);
+    if (!luaws_headers_set(&req->headers, h->name, h->value))
+      rc = luaws_error_memory(err);
   }
   if (rc || !call->presign) return rc;
   if (call->presign_method.ptr) req->method = call->presign_method;
@@ -91,7 +97,8 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
   call->credentials = NULL;
   call->credentials_waiter.wake = ready;
   call->credentials_waiter.arg = call;
-  int answer = luaws_client_credentials(call->client, &call->credentials_waiter, &call->credentials, err);
+  int answer = luaws_client_credentials(call->client, &call->credentials_waiter,
+                                        &call->credentials, err);
   return answer == LUAWS_FOUND ? 0 : answer == LUAWS_PENDING ? WAITING : answer;
 }
 
@@ -104,17 +111,21 @@ static int create_request(struct luaws_call *call, struct luaws_error *err) {
   snprintf(text, sizeof text, "attempt=%d; max=%d", call->retry.attempt + 1,
            call->client->retry.max_attempts);
   bool ok = luaws_headers_set(h, LUAWS_STR("User-Agent"), call->client->user_agent) &&
-            luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"), luaws_str_from(call->invocation_id)) &&
+            luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"),
+                              luaws_str_from(call->invocation_id)) &&
             luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
   return ok ? 0 : luaws_error_memory(err);
 }
 
 static void log_request(const struct luaws_call *call) {
   if (!luaws_log_wants(LUAWS_LOG_DEBUG)) return;
-  const struct luaws_request *r = &call->request; /* without its query and headers, which may hold a signature */
-  luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: attempt %d: %.*s %.*s://%.*s%.*s, body %lld bytes",
-            LUAWS_STR_ARG(call->client->service_name), LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
-            call->retry.attempt, LUAWS_STR_ARG(r->method), LUAWS_STR_ARG(r->scheme), LUAWS_STR_ARG(r->host),
+  const struct luaws_request *r =
+      &call->request; /* without its query and headers, which may hold a signature */
+  luaws_log(LUAWS_LOG_DEBUG, "luaws.call",
+            "%.*s.%.*s: attempt %d: %.*s %.*s://%.*s%.*s, body %lld bytes",
+            LUAWS_STR_ARG(call->client->service_name),
+            LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)), call->retry.attempt,
+            LUAWS_STR_ARG(r->method), LUAWS_STR_ARG(r->scheme), LUAWS_STR_ARG(r->host),
             LUAWS_STR_ARG(r->path), (long long)r->body.length);
 }
 
@@ -126,11 +137,14 @@ static void log_outcome(const struct luaws_call *call) {
   }
   if (call->response.status) {
     luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: status %d, %zu bytes%s",
-              LUAWS_STR_ARG(call->client->service_name), LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
+              LUAWS_STR_ARG(call->client->service_name),
+              LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
               call->response.status, call->response.body.len, retry);
   } else {
-    luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: %s%s", LUAWS_STR_ARG(call->client->service_name),
-              LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)), luaws_error_message(&call->attempt_error), retry);
+    luaws_log(LUAWS_LOG_DEBUG, "luaws.call", "%.*s.%.*s: %s%s",
+              LUAWS_STR_ARG(call->client->service_name),
+              LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)),
+              luaws_error_message(&call->attempt_error), retry);
   }
 }
 
@@ -148,7 +162,8 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_exchange_options o = EXCHANGE_DEFAULTS;
   o.stream = o.stream_only_2xx = luaws_call_streams(call);
   o.done = ready;
-  o.progress = o.stream ? ready : NULL; /* whoever reads the body afterwards waits the same way */
+  o.progress =
+      o.stream ? ready : NULL; /* whoever reads the body afterwards waits the same way */
   o.arg = call;
   rc = luaws_exchange_start(pool, &call->request, &o, &call->exchange, err);
   return rc ? rc : WAITING;
@@ -158,10 +173,12 @@ static void receive(struct luaws_call *call) {
   const struct luaws_response *r = NULL;
   luaws_error_clear(&call->attempt_error);
   call->response = (struct luaws_response){0};
-  if (luaws_exchange_result(call->exchange, &r, &call->attempt_error) == 0) call->response = *r;
+  if (luaws_exchange_result(call->exchange, &r, &call->attempt_error) == 0)
+    call->response = *r;
 }
 
-static void parse_context(struct luaws_call *call, struct luaws_writer *out, struct luaws_parse *p) {
+static void parse_context(struct luaws_call *call, struct luaws_writer *out,
+                          struct luaws_parse *p) {
   *p = (struct luaws_parse){
       .service = call->client->service,
       .operation = call->operation,
@@ -192,7 +209,8 @@ static void judge(struct luaws_call *call) {
     o.code = e.code;
     o.modeled_retryable = e.shape && (e.shape->flags & LUAWS_SHAPE_RETRYABLE);
     o.modeled_throttling = e.shape && (e.shape->flags & LUAWS_SHAPE_THROTTLING);
-    o.retry_after_ms = luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
+    o.retry_after_ms =
+        luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
   }
   call->retry_delay_ms = luaws_retry_decide(&call->client->retry, &call->retry, &o);
   log_outcome(call);
@@ -239,7 +257,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case COLLECT_ENDPOINT:
       rc = luaws_call_collect_endpoint_params(call, &err);
-      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_ENDPOINT, RESOLVE_ENDPOINT)) return LUAWS_STEP_HOOK;
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_ENDPOINT, RESOLVE_ENDPOINT))
+        return LUAWS_STEP_HOOK;
       break;
     case RESOLVE_ENDPOINT:
       rc = luaws_call_resolve_endpoint(call, &err);
@@ -247,7 +266,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case SERIALIZE:
       rc = serialize(call, &err);
-      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_CALL, ADD_CHECKSUM)) return LUAWS_STEP_HOOK;
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_CALL, ADD_CHECKSUM))
+        return LUAWS_STEP_HOOK;
       break;
     case ADD_CHECKSUM:
       rc = luaws_call_add_checksum(call, &err);
@@ -259,7 +279,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case CREATE_REQUEST:
       rc = create_request(call, &err);
-      if (rc == 0 && by_way_of(call, LUAWS_HOOK_REQUEST_CREATED, CHOOSE_SIGNER)) return LUAWS_STEP_HOOK;
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_REQUEST_CREATED, CHOOSE_SIGNER))
+        return LUAWS_STEP_HOOK;
       break;
     case CHOOSE_SIGNER:
       if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
@@ -282,7 +303,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case RECEIVE:
       if (!call->answered) receive(call);
-      if (call->response.status && by_way_of(call, LUAWS_HOOK_BEFORE_PARSE, JUDGE)) return LUAWS_STEP_HOOK;
+      if (call->response.status && by_way_of(call, LUAWS_HOOK_BEFORE_PARSE, JUDGE))
+        return LUAWS_STEP_HOOK;
       call->stage = JUDGE;
       break;
     case JUDGE:
@@ -299,7 +321,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         call->stage = FINISHED;
       } else {
         rc = wait_for_retry(call, &err);
-        call->stage = GET_CREDENTIALS; /* signed anew: the clock has moved, the keys may have */
+        call->stage =
+            GET_CREDENTIALS; /* signed anew: the clock has moved, the keys may have */
       }
       break;
     case FINISHED:
@@ -313,7 +336,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
 
 /* ---- beginning and end ---- */
 
-struct luaws_call *luaws_call_new(struct luaws_client *client, const struct luaws_operation *operation,
+struct luaws_call *luaws_call_new(struct luaws_client *client,
+                                  const struct luaws_operation *operation,
                                   struct luaws_reader *params) {
   struct luaws_call *call = client->spare_call;
   client->spare_call = NULL;
@@ -328,7 +352,8 @@ struct luaws_call *luaws_call_new(struct luaws_client *client, const struct luaw
 
 /* Everything but the memory that the next call can use again. */
 static void finish(struct luaws_call *call) {
-  if (call->credentials_waiter.chain) luaws_chain_waiter_cancel(&call->credentials_waiter);
+  if (call->credentials_waiter.chain)
+    luaws_chain_waiter_cancel(&call->credentials_waiter);
   if (call->timer) luaws_timer_cancel(call->timer);
   luaws_exchange_free(call->exchange);
   luaws_stream_release(&call->request.body);
@@ -365,7 +390,8 @@ void luaws_call_destroy_spare(struct luaws_call *call) {
   free(call);
 }
 
-int luaws_call_answer(struct luaws_call *call, int status, const struct luaws_header *headers, size_t header_count,
+int luaws_call_answer(struct luaws_call *call, int status,
+                      const struct luaws_header *headers, size_t header_count,
                       struct luaws_str body, struct luaws_error *err) {
   struct luaws_response *r = &call->response;
   *r = (struct luaws_response){.status = status, .headers.arena = &call->arena};
@@ -384,13 +410,14 @@ bool luaws_call_streams(const struct luaws_call *call) {
 
 /* ---- parse → result ---- */
 
-static void write_text(struct luaws_writer *w, struct luaws_str key, struct luaws_str value) {
+static void write_text(struct luaws_writer *w, struct luaws_str key,
+                       struct luaws_str value) {
   w->ops->key(w, key);
   w->ops->bytes(w, value);
 }
 
-static void write_metadata(struct luaws_call *call, struct luaws_writer *w, struct luaws_str request_id,
-                           struct luaws_str host_id) {
+static void write_metadata(struct luaws_call *call, struct luaws_writer *w,
+                           struct luaws_str request_id, struct luaws_str host_id) {
   const struct luaws_headers *h = &call->response.headers;
   w->ops->key(w, LUAWS_STR("ResponseMetadata"));
   w->ops->begin_map(w, 5, false);
@@ -407,7 +434,8 @@ static void write_metadata(struct luaws_call *call, struct luaws_writer *w, stru
   w->ops->integer(w, call->response.status);
   w->ops->key(w, LUAWS_STR("HTTPHeaders"));
   w->ops->begin_map(w, h->count, false);
-  for (size_t i = 0; i < h->count; i++) write_text(w, h->items[i].name, h->items[i].value);
+  for (size_t i = 0; i < h->count; i++)
+    write_text(w, h->items[i].name, h->items[i].value);
   w->ops->end_map(w);
   w->ops->key(w, LUAWS_STR("RetryAttempts"));
   w->ops->integer(w, call->retry.attempt > 0 ? call->retry.attempt - 1 : 0);
@@ -422,7 +450,8 @@ static void write_metadata(struct luaws_call *call, struct luaws_writer *w, stru
   w->ops->end_map(w);
 }
 
-int luaws_call_write(struct luaws_call *call, struct luaws_writer *out, struct luaws_error *err) {
+int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
+                     struct luaws_error *err) {
   if (call->error.code) {
     int code = call->error.code;
     luaws_error_move(err, &call->error);

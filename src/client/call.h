@@ -2,8 +2,9 @@
 
      parameters → validate → endpoint → serialize → sign → send → (retry) → parse → result
 
-   luaws_call_step runs it until it must wait for something, until somebody who listens is to be asked, or until it is
-   done. Whoever owns the call decides how to wait: turn the loop, or let other work go on until on_ready. */
+   luaws_call_step runs it until it must wait for something, until somebody who listens is
+   to be asked, or until it is done. Whoever owns the call decides how to wait: turn the
+   loop, or let other work go on until on_ready. */
 #ifndef LUAWS_CLIENT_CALL_H
 #define LUAWS_CLIENT_CALL_H
 
@@ -13,25 +14,26 @@
 #include "retry/retry.h"
 #include "sign/sign.h"
 
-/* Places along the path where a listener may look and change things; a bit of luaws_call.hooks each.
-   Named after botocore's events. */
+/* Places along the path where a listener may look and change things; a bit of
+   luaws_call.hooks each. Named after botocore's events. */
 enum luaws_hook {
-  LUAWS_HOOK_BEFORE_ENDPOINT,  /* before-endpoint-resolution: endpoint_params are collected */
-  LUAWS_HOOK_BEFORE_CALL,      /* before-call: the request is serialized */
-  LUAWS_HOOK_REQUEST_CREATED,  /* request-created: of each attempt, before it is signed */
-  LUAWS_HOOK_CHOOSE_SIGNER,    /* choose-signer */
-  LUAWS_HOOK_BEFORE_SIGN,      /* before-sign */
-  LUAWS_HOOK_BEFORE_SEND,      /* before-send: signed; may be answered without the network */
-  LUAWS_HOOK_BEFORE_PARSE,     /* before-parse: a response has come */
-  LUAWS_HOOK_RESPONSE_RECEIVED,/* response-received */
-  LUAWS_HOOK_NEEDS_RETRY,      /* needs-retry: retry_delay_ms holds the policy's decision */
+  LUAWS_HOOK_BEFORE_ENDPOINT, /* before-endpoint-resolution: endpoint_params are collected
+                               */
+  LUAWS_HOOK_BEFORE_CALL,     /* before-call: the request is serialized */
+  LUAWS_HOOK_REQUEST_CREATED, /* request-created: of each attempt, before it is signed */
+  LUAWS_HOOK_CHOOSE_SIGNER,   /* choose-signer */
+  LUAWS_HOOK_BEFORE_SIGN,     /* before-sign */
+  LUAWS_HOOK_BEFORE_SEND,  /* before-send: signed; may be answered without the network */
+  LUAWS_HOOK_BEFORE_PARSE, /* before-parse: a response has come */
+  LUAWS_HOOK_RESPONSE_RECEIVED, /* response-received */
+  LUAWS_HOOK_NEEDS_RETRY, /* needs-retry: retry_delay_ms holds the policy's decision */
   LUAWS_HOOK_COUNT
 };
 
 enum luaws_step {
-  LUAWS_STEP_DONE,  /* luaws_call_result tells how it ended */
-  LUAWS_STEP_WAIT,  /* step again after on_ready */
-  LUAWS_STEP_HOOK,  /* call->hook is to be run; then step again */
+  LUAWS_STEP_DONE, /* luaws_call_result tells how it ended */
+  LUAWS_STEP_WAIT, /* step again after on_ready */
+  LUAWS_STEP_HOOK, /* call->hook is to be run; then step again */
 };
 
 struct luaws_call {
@@ -40,11 +42,11 @@ struct luaws_call {
   struct luaws_reader *params;
   void (*on_ready)(void *owner); /* from within a turn of the loop: step again */
   void *owner;
-  unsigned hooks;                /* 1 << enum luaws_hook for each that somebody listens to */
-  enum luaws_hook hook;          /* after LUAWS_STEP_HOOK */
-  bool presign;                  /* end with a presigned URL in `url` instead of sending */
+  unsigned hooks;       /* 1 << enum luaws_hook for each that somebody listens to */
+  enum luaws_hook hook; /* after LUAWS_STEP_HOOK */
+  bool presign;         /* end with a presigned URL in `url` instead of sending */
   int64_t presign_expires_s;
-  bool gather;                   /* a streamed payload is read whole, into the response */
+  bool gather; /* a streamed payload is read whole, into the response */
   struct luaws_str presign_method; /* overrides the model's; none = the model's */
 
   /* What the stages make, in their order. A hook may look at and change them. */
@@ -57,24 +59,26 @@ struct luaws_call {
   struct luaws_buf body;
   char invocation_id[37];
   char idempotency_token[37];
-  struct luaws_str signature_version; /* set by choose-signer: "v4", "none", …; none = decide */
+  struct luaws_str
+      signature_version; /* set by choose-signer: "v4", "none", …; none = decide */
   struct luaws_credentials *credentials;
   struct luaws_chain_waiter credentials_waiter;
   struct luaws_retry_state retry;
   struct luaws_exchange *exchange;
   struct luaws_timer *timer;
-  int64_t retry_delay_ms;             /* of the policy, -1 = give up; needs-retry may replace it */
-  struct luaws_response response;     /* of the last attempt; status 0 = none */
-  bool answered;                      /* by before-send or before-call, not the network */
-  struct luaws_error attempt_error;   /* why the last attempt had no response */
+  int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */
+  struct luaws_response response;   /* of the last attempt; status 0 = none */
+  bool answered;                    /* by before-send or before-call, not the network */
+  struct luaws_error attempt_error; /* why the last attempt had no response */
   struct luaws_service_error service_error;
-  struct luaws_buf url;               /* presign */
-  struct luaws_error error;           /* final; code 0 = there is a response */
+  struct luaws_buf url;     /* presign */
+  struct luaws_error error; /* final; code 0 = there is a response */
 };
 
-/* Zero-cost until stepped. params must stay readable until the call was serialized (its first LUAWS_STEP_WAIT or
-   DONE). NULL without memory. */
-struct luaws_call *luaws_call_new(struct luaws_client *client, const struct luaws_operation *operation,
+/* Zero-cost until stepped. params must stay readable until the call was serialized (its
+   first LUAWS_STEP_WAIT or DONE). NULL without memory. */
+struct luaws_call *luaws_call_new(struct luaws_client *client,
+                                  const struct luaws_operation *operation,
                                   struct luaws_reader *params);
 enum luaws_step luaws_call_step(struct luaws_call *call);
 /* Cancels what is under way and frees. */
@@ -83,13 +87,16 @@ void luaws_call_free(struct luaws_call *call);
 void luaws_call_destroy_spare(struct luaws_call *call);
 
 /* Ends the call without the network: from before-call or before-send. Copies. */
-int luaws_call_answer(struct luaws_call *call, int status, const struct luaws_header *headers, size_t header_count,
+int luaws_call_answer(struct luaws_call *call, int status,
+                      const struct luaws_header *headers, size_t header_count,
                       struct luaws_str body, struct luaws_error *err);
 
 /* After LUAWS_STEP_DONE, writes the whole result, ResponseMetadata included, as one map:
-   the output, returning 0; or what an error response holds, returning LUAWS_E_SERVICE and filling
-   call->service_error. Without a response writes nothing and returns call->error.code, moving it to err. */
-int luaws_call_write(struct luaws_call *call, struct luaws_writer *out, struct luaws_error *err);
+   the output, returning 0; or what an error response holds, returning LUAWS_E_SERVICE and
+   filling call->service_error. Without a response writes nothing and returns
+   call->error.code, moving it to err. */
+int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
+                     struct luaws_error *err);
 /* True when the result's payload is read from the connection after the call is done. */
 bool luaws_call_streams(const struct luaws_call *call);
 

@@ -13,7 +13,8 @@ static bool has_checksum(const struct luaws_headers *h) {
 }
 
 /* The CRC-32 of a whole body, which is rewound for sending. */
-static int body_crc32(const struct luaws_stream *body, uint32_t *out, struct luaws_error *err) {
+static int body_crc32(const struct luaws_stream *body, uint32_t *out,
+                      struct luaws_error *err) {
   uLong crc = crc32(0, NULL, 0);
   if (body->kind == LUAWS_STREAM_BYTES || body->kind == LUAWS_STREAM_NONE) {
     *out = (uint32_t)crc32_z(crc, (const Bytef *)body->bytes.ptr, body->bytes.len);
@@ -37,7 +38,8 @@ static bool wanted(const struct luaws_call *call) {
   if (!x) return false;
   if (x->checksum_request_required) return true;
   return luaws_ref_text(&x->checksum_algorithm_member).len &&
-         !luaws_str_is(call->client->config->request_checksum_calculation, "when_required");
+         !luaws_str_is(call->client->config->request_checksum_calculation,
+                       "when_required");
 }
 
 int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
@@ -52,8 +54,10 @@ int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_buf text = {0};
   luaws_base64_encode(&text, (struct luaws_str){bytes, sizeof bytes});
   bool ok = !text.failed &&
-            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-sdk-checksum-algorithm"), LUAWS_STR("CRC32")) &&
-            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-checksum-crc32"), luaws_buf_str(&text));
+            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-sdk-checksum-algorithm"),
+                              LUAWS_STR("CRC32")) &&
+            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-checksum-crc32"),
+                              luaws_buf_str(&text));
   luaws_buf_clear(&text);
   return ok ? 0 : luaws_error_memory(err);
 }

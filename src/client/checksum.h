@@ -4,7 +4,8 @@
 
 #include "client/call.h"
 
-/* Adds x-amz-checksum-crc32 where the operation needs or offers a checksum and the caller gave none. */
+/* Adds x-amz-checksum-crc32 where the operation needs or offers a checksum and the caller
+ * gave none. */
 int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err);
 
 #endif

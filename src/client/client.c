@@ -16,24 +16,28 @@ static int find_service(struct luaws_client *c, const struct luaws_client_option
   const void *section;
   int rc = 0;
   if (!version.len) rc = luaws_settings_api_version(s->settings, name, &version, err);
-  if (rc == 0) rc = luaws_models_find(s->models, LUAWS_SECTION_SERVICE, name, version, &section, err);
+  if (rc == 0)
+    rc =
+        luaws_models_find(s->models, LUAWS_SECTION_SERVICE, name, version, &section, err);
   if (rc) return rc;
   c->service = section;
   c->protocol = luaws_protocol_for(c->service);
   if (!c->protocol) {
     return luaws_error_set(err, LUAWS_E_MODEL, "UnsupportedServiceProtocolsError",
-                           "%.*s speaks no protocol that is known here", LUAWS_STR_ARG(name));
+                           "%.*s speaks no protocol that is known here",
+                           LUAWS_STR_ARG(name));
   }
   struct luaws_error no_rules = {0};
-  if (luaws_models_find(s->models, LUAWS_SECTION_RULES, name, LUAWS_STR_NONE, &section, &no_rules) == 0) {
+  if (luaws_models_find(s->models, LUAWS_SECTION_RULES, name, LUAWS_STR_NONE, &section,
+                        &no_rules) == 0) {
     c->rules = section;
   }
-  if (luaws_models_find(s->models, LUAWS_SECTION_PARTITIONS, LUAWS_STR_NONE, LUAWS_STR_NONE, &section,
-                        &no_rules) == 0) {
+  if (luaws_models_find(s->models, LUAWS_SECTION_PARTITIONS, LUAWS_STR_NONE,
+                        LUAWS_STR_NONE, &section, &no_rules) == 0) {
     c->partitions = section;
   }
-  if (luaws_models_find(s->models, LUAWS_SECTION_ENDPOINTS, LUAWS_STR_NONE, LUAWS_STR_NONE, &section,
-                        &no_rules) == 0) {
+  if (luaws_models_find(s->models, LUAWS_SECTION_ENDPOINTS, LUAWS_STR_NONE,
+                        LUAWS_STR_NONE, &section, &no_rules) == 0) {
     c->legacy_endpoints = section;
   }
   luaws_error_clear(&no_rules);
@@ -46,8 +50,8 @@ static int resolve_config(struct luaws_client *c, const struct luaws_client_opti
                                                 .region = o->region_name};
   const void *defaults;
   struct luaws_error no_defaults = {0};
-  if (luaws_models_find(c->session->models, LUAWS_SECTION_DEFAULTS, LUAWS_STR_NONE, LUAWS_STR_NONE,
-                        &defaults, &no_defaults) == 0) {
+  if (luaws_models_find(c->session->models, LUAWS_SECTION_DEFAULTS, LUAWS_STR_NONE,
+                        LUAWS_STR_NONE, &defaults, &no_defaults) == 0) {
     context.defaults = defaults;
   }
   luaws_error_clear(&no_defaults);
@@ -61,7 +65,8 @@ static int resolve_config(struct luaws_client *c, const struct luaws_client_opti
   return 0;
 }
 
-/* A custom endpoint: the argument, else what is configured, unless that is to be ignored. */
+/* A custom endpoint: the argument, else what is configured, unless that is to be ignored.
+ */
 static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_options *o,
                              struct luaws_error *err) {
   struct luaws_str url = o->endpoint_url;
@@ -77,7 +82,8 @@ static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_o
   int rc = luaws_request_set_url(&parsed, url, &why);
   luaws_error_clear(&why);
   if (rc) {
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "Invalid endpoint: %.*s", LUAWS_STR_ARG(url));
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "Invalid endpoint: %.*s",
+                           LUAWS_STR_ARG(url));
   }
   c->custom_endpoint = luaws_arena_str(&c->arena, url);
   return c->custom_endpoint.ptr ? 0 : luaws_error_memory(err);
@@ -87,8 +93,9 @@ static int take_credentials(struct luaws_client *c, const struct luaws_client_op
                             struct luaws_error *err) {
   if (!o->access_key.len && !o->secret_key.len) return 0;
   if (!o->access_key.len || !o->secret_key.len) {
-    return luaws_partial_credentials("explicit", o->access_key.len ? "aws_secret_access_key" : "aws_access_key_id",
-                                     err);
+    return luaws_partial_credentials(
+        "explicit", o->access_key.len ? "aws_secret_access_key" : "aws_access_key_id",
+        err);
   }
   struct luaws_credentials_init init = {.access_key = o->access_key,
                                         .secret_key = o->secret_key,
@@ -99,7 +106,8 @@ static int take_credentials(struct luaws_client *c, const struct luaws_client_op
   return c->credentials ? 0 : luaws_error_memory(err);
 }
 
-/* luaws/0.1.0 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/lua#5.4 cfg/retry-mode#standard [app/ID] [EXTRA] */
+/* luaws/0.1.0 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/lua#5.4 cfg/retry-mode#standard
+ * [app/ID] [EXTRA] */
 static int make_user_agent(struct luaws_client *c, struct luaws_error *err) {
   const struct luaws_client_config *g = c->config;
   struct luaws_buf b = {0};
@@ -108,11 +116,14 @@ static int make_user_agent(struct luaws_client *c, struct luaws_error *err) {
   } else {
     struct utsname u;
     if (uname(&u) != 0) u.sysname[0] = u.release[0] = u.machine[0] = 0;
-    luaws_buf_printf(&b, "luaws/%s ua/2.1 os/linux#%s md/arch#%s lang/lua#5.4 cfg/retry-mode#%.*s",
-                     LUAWS_VERSION, u.release, u.machine, LUAWS_STR_ARG(g->retries.mode));
-    if (g->user_agent_appid.len) luaws_buf_printf(&b, " app/%.*s", LUAWS_STR_ARG(g->user_agent_appid));
+    luaws_buf_printf(
+        &b, "luaws/%s ua/2.1 os/linux#%s md/arch#%s lang/lua#5.4 cfg/retry-mode#%.*s",
+        LUAWS_VERSION, u.release, u.machine, LUAWS_STR_ARG(g->retries.mode));
+    if (g->user_agent_appid.len)
+      luaws_buf_printf(&b, " app/%.*s", LUAWS_STR_ARG(g->user_agent_appid));
   }
-  if (g->user_agent_extra.len) luaws_buf_printf(&b, " %.*s", LUAWS_STR_ARG(g->user_agent_extra));
+  if (g->user_agent_extra.len)
+    luaws_buf_printf(&b, " %.*s", LUAWS_STR_ARG(g->user_agent_extra));
   for (size_t i = 0; i < b.len; i++) {
     if ((unsigned char)b.ptr[i] < ' ') b.ptr[i] = '-'; /* no header ends early */
   }
@@ -127,8 +138,8 @@ static enum luaws_retry_mode retry_mode(struct luaws_str name) {
 }
 
 int luaws_client_new(struct luaws_session *session, struct luaws_str service,
-                     const struct luaws_client_options *options, struct luaws_client **out,
-                     struct luaws_error *err) {
+                     const struct luaws_client_options *options,
+                     struct luaws_client **out, struct luaws_error *err) {
   struct luaws_client *c = calloc(1, sizeof *c);
   *out = NULL;
   if (!c) return luaws_error_memory(err);
@@ -184,7 +195,8 @@ void luaws_client_release(struct luaws_client *c) {
 }
 
 static const char *text_or_null(struct luaws_str s) {
-  return s.len ? s.ptr : NULL; /* the config's and the arena's texts are closed by a zero byte */
+  return s.len ? s.ptr
+               : NULL; /* the config's and the arena's texts are closed by a zero byte */
 }
 
 static const char *proxy_for(const struct luaws_client_config *g, const char *target) {
@@ -194,10 +206,12 @@ static const char *proxy_for(const struct luaws_client_config *g, const char *ta
   return g->has_proxies ? "" : NULL;
 }
 
-int luaws_client_pool(struct luaws_client *c, struct luaws_pool **out, struct luaws_error *err) {
+int luaws_client_pool(struct luaws_client *c, struct luaws_pool **out,
+                      struct luaws_error *err) {
   *out = c->pool;
   if (c->pool) return 0;
-  if (c->closed) return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the client is closed");
+  if (c->closed)
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the client is closed");
   const struct luaws_client_config *g = c->config;
   struct luaws_pool_options o = {
       .connect_timeout_ms = g->connect_timeout_ms,

@@ -21,13 +21,16 @@ static bool path_style(const struct luaws_client *c) {
 
 static bool dualstack(const struct luaws_client *c) {
   const struct luaws_client_config *g = c->config;
-  if (luaws_str_starts(c->service_name, LUAWS_STR("s3")) && is_on(g->s3.use_dualstack_endpoint)) return true;
+  if (luaws_str_starts(c->service_name, LUAWS_STR("s3")) &&
+      is_on(g->s3.use_dualstack_endpoint))
+    return true;
   return is_on(g->use_dualstack_endpoint);
 }
 
-/* The value of a built-in parameter, by the name that AWS's endpoint rules give it. False when it has none. */
-static bool builtin_value(const struct luaws_call *call, const struct luaws_client *c, struct luaws_str name,
-                          struct luaws_endpoint_param *out) {
+/* The value of a built-in parameter, by the name that AWS's endpoint rules give it. False
+ * when it has none. */
+static bool builtin_value(const struct luaws_call *call, const struct luaws_client *c,
+                          struct luaws_str name, struct luaws_endpoint_param *out) {
   const struct luaws_client_config *g = c->config;
   const struct {
     const char *name;
@@ -35,7 +38,8 @@ static bool builtin_value(const struct luaws_call *call, const struct luaws_clie
     struct luaws_str text;
   } values[] = {
       {"AWS::Region", -1, c->region},
-      {"AWS::UseFIPS", !c->custom_endpoint.len && is_on(g->use_fips_endpoint), LUAWS_STR_NONE},
+      {"AWS::UseFIPS", !c->custom_endpoint.len && is_on(g->use_fips_endpoint),
+       LUAWS_STR_NONE},
       {"AWS::UseDualStack", !c->custom_endpoint.len && dualstack(c), LUAWS_STR_NONE},
       {"SDK::Endpoint", -1, c->custom_endpoint},
       {"AWS::Auth::AccountId", -1,
@@ -45,12 +49,14 @@ static bool builtin_value(const struct luaws_call *call, const struct luaws_clie
       {"AWS::STS::UseGlobalEndpoint", c->global_sts_endpoint, LUAWS_STR_NONE},
       {"AWS::S3::Accelerate", is_on(g->s3.use_accelerate_endpoint), LUAWS_STR_NONE},
       {"AWS::S3::ForcePathStyle", path_style(c), LUAWS_STR_NONE},
-      {"AWS::S3::UseGlobalEndpoint", c->global_s3_endpoint && !(call && call->presign), LUAWS_STR_NONE},
-      {"AWS::S3::DisableMultiRegionAccessPoints", is_on(g->s3.s3_disable_multiregion_access_points),
+      {"AWS::S3::UseGlobalEndpoint", c->global_s3_endpoint && !(call && call->presign),
        LUAWS_STR_NONE},
+      {"AWS::S3::DisableMultiRegionAccessPoints",
+       is_on(g->s3.s3_disable_multiregion_access_points), LUAWS_STR_NONE},
       {"AWS::S3::UseArnRegion", g->s3.use_arn_region != LUAWS_NO, LUAWS_STR_NONE},
       {"AWS::S3Control::UseArnRegion", is_on(g->s3.use_arn_region), LUAWS_STR_NONE},
-      {"AWS::S3::DisableS3ExpressSessionAuth", is_on(g->s3_disable_express_session_auth), LUAWS_STR_NONE},
+      {"AWS::S3::DisableS3ExpressSessionAuth", is_on(g->s3_disable_express_session_auth),
+       LUAWS_STR_NONE},
   };
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     if (!luaws_str_is(name, values[i].name)) continue;
@@ -66,9 +72,10 @@ static bool builtin_value(const struct luaws_call *call, const struct luaws_clie
   return false;
 }
 
-/* A setting of the client that the service's model declares (clientContextParams), from the config table's
-   client_context_params by its name in snake_case. */
-static bool context_value(const struct luaws_client *c, struct luaws_str name, struct luaws_endpoint_param *out) {
+/* A setting of the client that the service's model declares (clientContextParams), from
+   the config table's client_context_params by its name in snake_case. */
+static bool context_value(const struct luaws_client *c, struct luaws_str name,
+                          struct luaws_endpoint_param *out) {
   if (!c->service->client_context_count) return false;
   if (luaws_str_is(name, "DisableS3ExpressSessionAuth")) {
     enum luaws_choice off = c->config->s3.disable_s3_express_session_auth != LUAWS_UNSET
@@ -83,7 +90,8 @@ static bool context_value(const struct luaws_client *c, struct luaws_str name, s
   if (!c->config->client_context_params) return false;
   struct luaws_buf snake = {0};
   luaws_xform_name(name, '_', &snake);
-  const struct luaws_tree *v = snake.failed ? NULL : luaws_tree_get(c->config->client_context_params, snake.ptr);
+  const struct luaws_tree *v =
+      snake.failed ? NULL : luaws_tree_get(c->config->client_context_params, snake.ptr);
   luaws_buf_clear(&snake);
   if (v && v->kind == LUAWS_KIND_BOOLEAN) {
     out->type = LUAWS_EP_BOOLEAN;
@@ -99,7 +107,8 @@ static bool context_value(const struct luaws_client *c, struct luaws_str name, s
 
 /* ---- what the operation and its parameters say ---- */
 
-static bool static_value(const struct luaws_node *n, struct luaws_arena *arena, struct luaws_endpoint_param *out) {
+static bool static_value(const struct luaws_node *n, struct luaws_arena *arena,
+                         struct luaws_endpoint_param *out) {
   if (n->type == LUAWS_NODE_TRUE || n->type == LUAWS_NODE_FALSE) {
     out->type = LUAWS_EP_BOOLEAN;
     out->boolean = n->type == LUAWS_NODE_TRUE;
@@ -109,7 +118,8 @@ static bool static_value(const struct luaws_node *n, struct luaws_arena *arena, 
   } else if (n->type == LUAWS_NODE_LIST) {
     struct luaws_str *texts = luaws_arena_alloc(arena, n->count * sizeof *texts);
     if (!texts) return false;
-    for (uint32_t i = 0; i < n->count; i++) texts[i] = luaws_node_text(luaws_node_at(n, i));
+    for (uint32_t i = 0; i < n->count; i++)
+      texts[i] = luaws_node_text(luaws_node_at(n, i));
     out->type = LUAWS_EP_STRINGS;
     out->texts = texts;
     out->text_count = n->count;
@@ -119,8 +129,8 @@ static bool static_value(const struct luaws_node *n, struct luaws_arena *arena, 
   return true;
 }
 
-static bool operation_param(const struct luaws_operation_extra *x, struct luaws_str name, struct luaws_arena *arena,
-                            struct luaws_endpoint_param *out) {
+static bool operation_param(const struct luaws_operation_extra *x, struct luaws_str name,
+                            struct luaws_arena *arena, struct luaws_endpoint_param *out) {
   const struct luaws_static_param *p = x ? luaws_ref_get(&x->static_params) : NULL;
   for (unsigned i = 0; p && i < x->static_param_count; i++) {
     if (luaws_str_eq(luaws_ref_text(&p[i].name), name)) {
@@ -131,7 +141,8 @@ static bool operation_param(const struct luaws_operation_extra *x, struct luaws_
 }
 
 /* The reader stands on the value. */
-static bool reader_value(struct luaws_reader *r, struct luaws_arena *arena, struct luaws_endpoint_param *out) {
+static bool reader_value(struct luaws_reader *r, struct luaws_arena *arena,
+                         struct luaws_endpoint_param *out) {
   switch (r->ops->kind(r)) {
   case LUAWS_KIND_STRING:
     out->type = LUAWS_EP_STRING;
@@ -146,8 +157,9 @@ static bool reader_value(struct luaws_reader *r, struct luaws_arena *arena, stru
   }
 }
 
-static bool member_value(const struct luaws_shape *input, struct luaws_str name, struct luaws_reader *r,
-                         struct luaws_arena *arena, struct luaws_endpoint_param *out) {
+static bool member_value(const struct luaws_shape *input, struct luaws_str name,
+                         struct luaws_reader *r, struct luaws_arena *arena,
+                         struct luaws_endpoint_param *out) {
   for (unsigned i = 0; input && r && i < input->member_count; i++) {
     const struct luaws_member *m = luaws_shape_member_at(input, i);
     if (!(m->flags & LUAWS_MEMBER_ENDPOINT_PARAM)) continue;
@@ -161,12 +173,15 @@ static bool member_value(const struct luaws_shape *input, struct luaws_str name,
   return false;
 }
 
-static bool path_value(const struct luaws_operation_extra *x, struct luaws_str name, struct luaws_reader *r,
-                       struct luaws_arena *arena, struct luaws_endpoint_param *out) {
-  const struct luaws_static_param *p = x && r ? luaws_ref_get(&x->operation_params) : NULL;
+static bool path_value(const struct luaws_operation_extra *x, struct luaws_str name,
+                       struct luaws_reader *r, struct luaws_arena *arena,
+                       struct luaws_endpoint_param *out) {
+  const struct luaws_static_param *p =
+      x && r ? luaws_ref_get(&x->operation_params) : NULL;
   for (unsigned i = 0; p && i < x->operation_param_count; i++) {
     if (!luaws_str_eq(luaws_ref_text(&p[i].name), name)) continue;
-    out->text_count = luaws_param_path_texts(luaws_node_text(luaws_ref_get(&p[i].value)), r, arena, &out->texts);
+    out->text_count = luaws_param_path_texts(luaws_node_text(luaws_ref_get(&p[i].value)),
+                                             r, arena, &out->texts);
     if (out->text_count == 0) return false;
     out->type = LUAWS_EP_STRINGS;
     out->text = out->texts[0];
@@ -176,18 +191,21 @@ static bool path_value(const struct luaws_operation_extra *x, struct luaws_str n
 }
 
 /* All parameters that the rules take and that have a value; call may be NULL. */
-static int collect(const struct luaws_client *c, const struct luaws_call *call, struct luaws_reader *r,
-                   struct luaws_arena *arena, struct luaws_endpoint_param **out, size_t *count,
+static int collect(const struct luaws_client *c, const struct luaws_call *call,
+                   struct luaws_reader *r, struct luaws_arena *arena,
+                   struct luaws_endpoint_param **out, size_t *count,
                    struct luaws_error *err) {
   const struct luaws_operation *op = call ? call->operation : NULL;
   const struct luaws_operation_extra *x = op ? luaws_ref_get(&op->extra) : NULL;
   const struct luaws_shape *input = op ? luaws_ref_get(&op->input) : NULL;
-  struct luaws_endpoint_param *params = luaws_arena_alloc(arena, c->rules->param_count * sizeof *params);
+  struct luaws_endpoint_param *params =
+      luaws_arena_alloc(arena, c->rules->param_count * sizeof *params);
   if (!params) return luaws_error_memory(err);
   size_t n = 0;
   const struct luaws_rule_param *p;
   for (unsigned i = 0; (p = luaws_rules_param(c->rules, i)); i++) {
-    if (!(p->flags & LUAWS_RULE_PARAM_USED)) continue; /* no rule looks at it: it would only keep answers apart */
+    if (!(p->flags & LUAWS_RULE_PARAM_USED))
+      continue; /* no rule looks at it: it would only keep answers apart */
     struct luaws_str builtin = luaws_ref_text(&p->built_in);
     params[n] = (struct luaws_endpoint_param){.name = luaws_ref_text(&p->name)};
     if (operation_param(x, params[n].name, arena, &params[n]) ||
@@ -213,8 +231,8 @@ int luaws_call_collect_endpoint_params(struct luaws_call *call, struct luaws_err
 
 enum { CACHE_SLOTS = 64 };
 
-/* What the rules said for the parameters written down in key. Counted: a call goes on reading an answer
-   whose slot was given to another. */
+/* What the rules said for the parameters written down in key. Counted: a call goes on
+   reading an answer whose slot was given to another. */
 struct luaws_cached_endpoint {
   struct luaws_endpoint endpoint; /* first: a call only sees this */
   struct luaws_arena arena;
@@ -243,12 +261,14 @@ void luaws_endpoint_cache_free(struct luaws_endpoint_cache *cache) {
   free(cache);
 }
 
-static void write_key(struct luaws_buf *key, const struct luaws_endpoint_param *p, size_t count) {
+static void write_key(struct luaws_buf *key, const struct luaws_endpoint_param *p,
+                      size_t count) {
   luaws_buf_reset(key);
   for (size_t i = 0; i < count; i++) {
     luaws_buf_append_str(key, p[i].name);
     luaws_buf_append_char(key, '=');
-    if (p[i].type == LUAWS_EP_BOOLEAN) luaws_buf_append_char(key, p[i].boolean ? 'y' : 'n');
+    if (p[i].type == LUAWS_EP_BOOLEAN)
+      luaws_buf_append_char(key, p[i].boolean ? 'y' : 'n');
     if (p[i].type == LUAWS_EP_STRING) luaws_buf_append_str(key, p[i].text);
     for (size_t k = 0; p[i].type == LUAWS_EP_STRINGS && k < p[i].text_count; k++) {
       luaws_buf_append_str(key, p[i].texts[k]);
@@ -260,14 +280,17 @@ static void write_key(struct luaws_buf *key, const struct luaws_endpoint_param *
 
 static uint32_t hash(struct luaws_str s) {
   uint32_t h = 2166136261u; /* FNV-1a */
-  for (size_t i = 0; i < s.len; i++) h = (h ^ (uint8_t)s.ptr[i]) * 16777619u;
+  for (size_t i = 0; i < s.len; i++)
+    h = (h ^ (uint8_t)s.ptr[i]) * 16777619u;
   return h;
 }
 
 /* use_ssl = false: plain http where the rules, not the caller, chose the host. */
-static int drop_tls(const struct luaws_client *c, struct luaws_arena *arena, struct luaws_endpoint *e,
-                    struct luaws_error *err) {
-  if (!c->no_ssl || c->custom_endpoint.len || !luaws_str_starts(e->url, LUAWS_STR("https://"))) return 0;
+static int drop_tls(const struct luaws_client *c, struct luaws_arena *arena,
+                    struct luaws_endpoint *e, struct luaws_error *err) {
+  if (!c->no_ssl || c->custom_endpoint.len ||
+      !luaws_str_starts(e->url, LUAWS_STR("https://")))
+    return 0;
   struct luaws_buf url = {0};
   luaws_buf_append_cstr(&url, "http");
   luaws_buf_append_str(&url, luaws_str_sub(e->url, 5, e->url.len));
@@ -276,9 +299,11 @@ static int drop_tls(const struct luaws_client *c, struct luaws_arena *arena, str
   return e->url.ptr ? 0 : luaws_error_memory(err);
 }
 
-static int resolve(struct luaws_client *c, const struct luaws_endpoint_param *params, size_t count,
-                   struct luaws_arena *arena, struct luaws_endpoint *out, struct luaws_error *err) {
-  int rc = c->rules ? luaws_endpoint_resolve(c->rules, c->partitions, params, count, arena, out, err)
+static int resolve(struct luaws_client *c, const struct luaws_endpoint_param *params,
+                   size_t count, struct luaws_arena *arena, struct luaws_endpoint *out,
+                   struct luaws_error *err) {
+  int rc = c->rules ? luaws_endpoint_resolve(c->rules, c->partitions, params, count,
+                                             arena, out, err)
                     : luaws_client_legacy_endpoint(c, arena, out, err);
   return rc ? rc : drop_tls(c, arena, out, err);
 }
@@ -304,7 +329,8 @@ int luaws_call_resolve_endpoint(struct luaws_call *call, struct luaws_error *err
   if (!*slot || !luaws_str_eq((*slot)->key, key)) {
     struct luaws_cached_endpoint *entry = new_entry(key);
     if (!entry) return luaws_error_memory(err);
-    int rc = resolve(c, call->endpoint_params, call->endpoint_param_count, &entry->arena, &entry->endpoint, err);
+    int rc = resolve(c, call->endpoint_params, call->endpoint_param_count, &entry->arena,
+                     &entry->endpoint, err);
     if (rc) {
       luaws_endpoint_release(&entry->endpoint);
       return rc;
@@ -317,8 +343,10 @@ int luaws_call_resolve_endpoint(struct luaws_call *call, struct luaws_error *err
   return 0;
 }
 
-int luaws_client_resolve_default_endpoint(struct luaws_client *c, struct luaws_arena *arena,
-                                          struct luaws_endpoint *out, struct luaws_error *err) {
+int luaws_client_resolve_default_endpoint(struct luaws_client *c,
+                                          struct luaws_arena *arena,
+                                          struct luaws_endpoint *out,
+                                          struct luaws_error *err) {
   struct luaws_endpoint_param *params = NULL;
   size_t count = 0;
   int rc = c->rules ? collect(c, NULL, NULL, arena, &params, &count, err) : 0;

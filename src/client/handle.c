@@ -1,4 +1,5 @@
-/* luaws_open, luaws_call, luaws_close: any operation with JSON in and JSON out, without Lua. */
+/* luaws_open, luaws_call, luaws_close: any operation with JSON in and JSON out, without
+ * Lua. */
 #include <luaws.h>
 
 #include <stdlib.h>
@@ -29,14 +30,15 @@ void luaws_free(void *text) {
 static void hand_over(struct luaws_error *err, char **error) {
   if (error) {
     struct luaws_buf text = {0};
-    luaws_buf_printf(&text, "%s: %s", err->kind ? err->kind : "Error", luaws_error_message(err));
+    luaws_buf_printf(&text, "%s: %s", err->kind ? err->kind : "Error",
+                     luaws_error_message(err));
     *error = text.ptr;
   }
   luaws_error_clear(err);
 }
 
-static int open_handle(struct luaws_handle *h, const char *service, const struct luaws_options *o,
-                       struct luaws_error *err) {
+static int open_handle(struct luaws_handle *h, const char *service,
+                       const struct luaws_options *o, struct luaws_error *err) {
   struct luaws_buf path = {0};
   int rc = luaws_data_path(&path, "models.pack", err);
   if (rc == 0) rc = luaws_pack_open(path.ptr, &h->pack, err);
@@ -56,15 +58,18 @@ static int open_handle(struct luaws_handle *h, const char *service, const struct
   };
   struct luaws_client_options co = {.endpoint_url = luaws_str_from(o->endpoint_url)};
   rc = luaws_session_new(&so, &h->session, err);
-  return rc ? rc : luaws_client_new(h->session, luaws_str_from(service), &co, &h->client, err);
+  return rc ? rc
+            : luaws_client_new(h->session, luaws_str_from(service), &co, &h->client, err);
 }
 
-struct luaws_handle *luaws_open(const char *service, const struct luaws_options *options, char **error) {
+struct luaws_handle *luaws_open(const char *service, const struct luaws_options *options,
+                                char **error) {
   static const struct luaws_options defaults;
   struct luaws_error err = {0};
   struct luaws_handle *h = calloc(1, sizeof *h);
   if (error) *error = NULL;
-  int rc = h ? open_handle(h, service, options ? options : &defaults, &err) : luaws_error_memory(&err);
+  int rc = h ? open_handle(h, service, options ? options : &defaults, &err)
+             : luaws_error_memory(&err);
   if (rc == 0) return h;
   hand_over(&err, error);
   luaws_close(h);
@@ -104,12 +109,13 @@ static void service_error(const struct luaws_call *call, struct luaws_error *err
   struct luaws_str message = e->message.ptr ? e->message : LUAWS_STR("Unknown");
   struct luaws_str name = luaws_ref_text(&call->operation->name);
   luaws_error_set(err, LUAWS_E_SERVICE, "ClientError",
-                  "An error occurred (%.*s) when calling the %.*s operation: %.*s", LUAWS_STR_ARG(e->code),
-                  LUAWS_STR_ARG(name), LUAWS_STR_ARG(message));
+                  "An error occurred (%.*s) when calling the %.*s operation: %.*s",
+                  LUAWS_STR_ARG(e->code), LUAWS_STR_ARG(name), LUAWS_STR_ARG(message));
 }
 
-static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *op, const struct luaws_tree *params,
-                          struct luaws_arena *arena, char **result, struct luaws_error *err) {
+static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *op,
+                          const struct luaws_tree *params, struct luaws_arena *arena,
+                          char **result, struct luaws_error *err) {
   struct luaws_tree_reader reader;
   struct luaws_tree_writer writer;
   luaws_tree_reader_init(&reader, params);
@@ -127,23 +133,29 @@ static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *
   if ((rc == 0 || rc == LUAWS_E_SERVICE) && result) {
     struct luaws_buf text = {0};
     luaws_tree_print(writer.root, &text, 0);
-    if (writer.failed || text.failed) rc = luaws_error_memory(err);
-    else *result = text.ptr, text = (struct luaws_buf){0};
+    if (writer.failed || text.failed)
+      rc = luaws_error_memory(err);
+    else
+      *result = text.ptr, text = (struct luaws_buf){0};
     luaws_buf_clear(&text);
   }
   luaws_call_free(call);
   return rc;
 }
 
-int luaws_call(struct luaws_handle *h, const char *operation, const char *params_json, char **result, char **error) {
+int luaws_call(struct luaws_handle *h, const char *operation, const char *params_json,
+               char **result, char **error) {
   struct luaws_error err = {0};
   struct luaws_arena arena = {0};
   struct luaws_tree *params = NULL;
   if (result) *result = NULL;
   if (error) *error = NULL;
-  const struct luaws_operation *op = luaws_service_operation(h->client->service, luaws_str_from(operation));
-  int rc = op ? luaws_tree_parse(&arena, luaws_str_from(params_json ? params_json : "{}"), &params, &err)
-              : luaws_error_set(&err, LUAWS_E_ARGUMENT, "OperationNotFound", "%.*s has no operation %s",
+  const struct luaws_operation *op =
+      luaws_service_operation(h->client->service, luaws_str_from(operation));
+  int rc = op ? luaws_tree_parse(&arena, luaws_str_from(params_json ? params_json : "{}"),
+                                 &params, &err)
+              : luaws_error_set(&err, LUAWS_E_ARGUMENT, "OperationNotFound",
+                                "%.*s has no operation %s",
                                 LUAWS_STR_ARG(h->client->service_name), operation);
   if (rc == 0) rc = call_with_tree(h, op, params, &arena, result, &err);
   luaws_arena_wipe(&arena);

@@ -9,9 +9,11 @@
 struct luaws_host_provider {
   luaws_credentials_fn fn;
   void *arg;
-  struct luaws_provider provider; /* its arg is this struct, which must outlive the chain */
+  struct luaws_provider
+      provider; /* its arg is this struct, which must outlive the chain */
 };
 
-void luaws_host_provider_init(struct luaws_host_provider *h, luaws_credentials_fn fn, void *arg);
+void luaws_host_provider_init(struct luaws_host_provider *h, luaws_credentials_fn fn,
+                              void *arg);
 
 #endif

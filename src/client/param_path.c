@@ -54,7 +54,8 @@ static void walk_each(struct luaws_str list, struct luaws_reader *r, struct foun
 
 static size_t name_length(struct luaws_str path) {
   size_t n = 0;
-  while (n < path.len && path.ptr[n] != '.' && path.ptr[n] != '[' && path.ptr[n] != '(') n++;
+  while (n < path.len && path.ptr[n] != '.' && path.ptr[n] != '[' && path.ptr[n] != '(')
+    n++;
   return n;
 }
 
@@ -75,7 +76,8 @@ static void walk(struct luaws_str path, struct luaws_reader *r, struct found *f)
     if (end > 0) walk_each(luaws_str_sub(path, 1, (size_t)end - 1), r, f);
     return;
   }
-  if (luaws_str_starts(path, LUAWS_STR("keys(")) && luaws_str_ends(path, LUAWS_STR(")"))) {
+  if (luaws_str_starts(path, LUAWS_STR("keys(")) &&
+      luaws_str_ends(path, LUAWS_STR(")"))) {
     struct luaws_str name = luaws_str_sub(path, 5, path.len - 6);
     if (r->ops->kind(r) == LUAWS_KIND_MAP && r->ops->enter_member(r, name)) {
       collect_keys(r, f);
@@ -90,8 +92,8 @@ static void walk(struct luaws_str path, struct luaws_reader *r, struct found *f)
   }
 }
 
-size_t luaws_param_path_texts(struct luaws_str path, struct luaws_reader *r, struct luaws_arena *arena,
-                              const struct luaws_str **out) {
+size_t luaws_param_path_texts(struct luaws_str path, struct luaws_reader *r,
+                              struct luaws_arena *arena, const struct luaws_str **out) {
   struct found f = {.arena = arena};
   walk(path, r, &f);
   *out = f.texts;

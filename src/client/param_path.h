@@ -1,5 +1,6 @@
-/* The paths by which an operation's model picks endpoint parameters out of its input (operationContextParams):
-   the part of JMESPath that models use for it: names, a.b, a[*].b, keys(a), [a, b][]. */
+/* The paths by which an operation's model picks endpoint parameters out of its input
+   (operationContextParams): the part of JMESPath that models use for it: names, a.b,
+   a[*].b, keys(a), [a, b][]. */
 #ifndef LUAWS_CLIENT_PARAM_PATH_H
 #define LUAWS_CLIENT_PARAM_PATH_H
 
@@ -7,7 +8,7 @@
 #include "value/value.h"
 
 /* Every text that the path finds, in order; *out lives in the arena. */
-size_t luaws_param_path_texts(struct luaws_str path, struct luaws_reader *r, struct luaws_arena *arena,
-                              const struct luaws_str **out);
+size_t luaws_param_path_texts(struct luaws_str path, struct luaws_reader *r,
+                              struct luaws_arena *arena, const struct luaws_str **out);
 
 #endif

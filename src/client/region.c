@@ -8,6 +8,6 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
 
 int luaws_client_legacy_endpoint(const struct luaws_client *c, struct luaws_arena *arena,
                                  struct luaws_endpoint *out, struct luaws_error *err) {
-  return luaws_error_set(err, LUAWS_E_ENDPOINT, "UnknownEndpointError", "no endpoint rules for %.*s",
-                         LUAWS_STR_ARG(c->service_name));
+  return luaws_error_set(err, LUAWS_E_ENDPOINT, "UnknownEndpointError",
+                         "no endpoint rules for %.*s", LUAWS_STR_ARG(c->service_name));
 }

@@ -8,7 +8,8 @@ static int64_t system_now_s(void *arg) {
 }
 
 /* Every folder of a ':'-separated list; they need not exist. */
-static int add_folders(struct luaws_session *s, struct luaws_str list, struct luaws_error *err) {
+static int add_folders(struct luaws_session *s, struct luaws_str list,
+                       struct luaws_error *err) {
   int rc = 0;
   while (list.len && rc == 0) {
     ptrdiff_t colon = luaws_str_find(list, ':');
@@ -39,8 +40,8 @@ static int find_models(struct luaws_session *s, const struct luaws_session_optio
 static int set_keys(struct luaws_session *s, const struct luaws_session_options *o,
                     struct luaws_error *err) {
   if (o->access_key.len || o->secret_key.len) {
-    return luaws_chain_set_explicit(s->chain, o->access_key, o->secret_key, o->session_token,
-                                    o->account_id, err);
+    return luaws_chain_set_explicit(s->chain, o->access_key, o->secret_key,
+                                    o->session_token, o->account_id, err);
   }
   return o->account_id.len ? luaws_no_credentials(err) : 0;
 }

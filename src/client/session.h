@@ -1,5 +1,5 @@
-/* A session: the settings, models and credentials that its clients are made from. Making one reads nothing:
-   files are opened when first asked. */
+/* A session: the settings, models and credentials that its clients are made from. Making
+   one reads nothing: files are opened when first asked. */
 #ifndef LUAWS_CLIENT_SESSION_H
 #define LUAWS_CLIENT_SESSION_H
 
@@ -17,13 +17,15 @@ struct luaws_session_options {
   struct luaws_str profile_name;
   struct luaws_str data_path; /* extra model folders, ':' between them */
   struct luaws_pack *pack;
-  struct luaws_loop *loop;    /* borrowed: outlives the session */
-  const char *(*getenv)(void *arg, const char *name); /* NULL = the process's environment */
+  struct luaws_loop *loop; /* borrowed: outlives the session */
+  const char *(*getenv)(void *arg,
+                        const char *name); /* NULL = the process's environment */
   void *getenv_arg;
   struct luaws_str home;
   int64_t (*now_s)(void *arg); /* NULL = the system's clock */
   void *now_arg;
-  const struct luaws_provider *provider; /* asked before all others; copied. May be NULL */
+  const struct luaws_provider
+      *provider; /* asked before all others; copied. May be NULL */
 };
 
 struct luaws_session {
@@ -35,8 +37,8 @@ struct luaws_session {
   unsigned references;
 };
 
-/* LUAWS_E_CREDENTIALS: an account id without keys. LUAWS_E_CONFIG: a profile that does not exist,
-   a file that cannot be read. */
+/* LUAWS_E_CREDENTIALS: an account id without keys. LUAWS_E_CONFIG: a profile that does
+   not exist, a file that cannot be read. */
 int luaws_session_new(const struct luaws_session_options *o, struct luaws_session **out,
                       struct luaws_error *err);
 struct luaws_session *luaws_session_acquire(struct luaws_session *s);

@@ -357,7 +357,8 @@ static struct luaws_str read_blob(struct luaws_reader *r) {
   struct luaws_str text = here(r)->text;
   if (!arena) return text;
   struct luaws_buf bytes = {0};
-  if (luaws_base64_decode(&bytes, text) && !bytes.failed) text = luaws_arena_str(arena, luaws_buf_str(&bytes));
+  if (luaws_base64_decode(&bytes, text) && !bytes.failed)
+    text = luaws_arena_str(arena, luaws_buf_str(&bytes));
   luaws_buf_clear(&bytes);
   return text;
 }
@@ -576,8 +577,10 @@ static void write_blob(struct luaws_writer *w, struct luaws_str s) {
   }
   struct luaws_buf text = {0};
   luaws_base64_encode(&text, s);
-  if (text.failed) writer_of(w)->failed = true;
-  else write_bytes(w, luaws_buf_str(&text));
+  if (text.failed)
+    writer_of(w)->failed = true;
+  else
+    write_bytes(w, luaws_buf_str(&text));
   luaws_buf_clear(&text);
 }
 
@@ -592,8 +595,10 @@ static void write_timestamp(struct luaws_writer *w, double seconds) {
 /* A tree has no place for a body that is still to be read: whoever wants it in the tree
    has read it. */
 static void write_stream(struct luaws_writer *w) {
-  if (writer_of(w)->body.ptr) write_blob(w, writer_of(w)->body);
-  else put(w, LUAWS_KIND_NULL);
+  if (writer_of(w)->body.ptr)
+    write_blob(w, writer_of(w)->body);
+  else
+    put(w, LUAWS_KIND_NULL);
 }
 
 static const struct luaws_writer_ops writer_ops = {

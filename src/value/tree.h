@@ -44,7 +44,8 @@ struct luaws_tree_reader {
   const struct luaws_tree *at[256]; /* the path walked; [depth] is where it stands */
   size_t index[256];                /* of the item last entered in the list at[i] */
   int depth;
-  struct luaws_arena *blobs; /* when set, blobs are base64 in the tree and decoded into it */
+  struct luaws_arena
+      *blobs; /* when set, blobs are base64 in the tree and decoded into it */
 };
 void luaws_tree_reader_init(struct luaws_tree_reader *r, const struct luaws_tree *root);
 

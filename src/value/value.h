@@ -40,7 +40,8 @@ struct luaws_reader_ops {
   double (*floating)(struct luaws_reader *r);
   /* The bytes of a STRING; valid until the reader leaves it. */
   struct luaws_str (*bytes)(struct luaws_reader *r);
-  /* The bytes of a STRING that the model calls a blob: not the same where a text cannot hold any bytes. */
+  /* The bytes of a STRING that the model calls a blob: not the same where a text cannot
+   * hold any bytes. */
   struct luaws_str (*blob)(struct luaws_reader *r);
   /* A STRING or STREAM as a body, with what keeps it alive (release). */
   int (*stream)(struct luaws_reader *r, struct luaws_stream *out,
