@@ -457,6 +457,7 @@ static const struct luaws_reader_ops reader_ops = {
 };
 
 void luaws_tree_reader_init(struct luaws_tree_reader *r, const struct luaws_tree *root) {
+  r->blobs = NULL;
   r->base.ops = &reader_ops;
   r->depth = 0;
   r->at[0] = root;
