@@ -494,6 +494,45 @@ static void a_host_can_poll_the_loops_descriptor(void **state) {
   tiny_server_stop(&s);
 }
 
+/* An idle connection that its server closes is noticed once, and does not keep the loop
+   awake. */
+static void a_connection_closed_while_idle_does_not_keep_the_loop_awake(void **state) {
+  struct tiny_server s;
+  struct client c;
+  tiny_server_start(&s, serve_text, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  client_start(&c, (struct luaws_pool_options){.verify = true});
+  for (int i = 0; i < 3; i++) {
+    client_request(&c, "GET", "http", s.port, "/");
+    assert_int_equal(client_send(&c), 0);
+    for (int k = 0; k < 1000 && s.open; k++)
+      usleep(1000);
+    assert_int_equal(luaws_loop_turn(c.loop, 0, NULL), 0);
+    struct pollfd p = {.fd = luaws_loop_fd(c.loop), .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 0), 0);
+  }
+  client_stop(&c);
+  tiny_server_stop(&s);
+}
+
+static void a_loop_may_go_before_its_pools_and_exchanges(void **state) {
+  struct tiny_server s;
+  struct client c;
+  tiny_server_start(&s, serve_big, NULL);
+  client_start(&c, (struct luaws_pool_options){.verify = true});
+  c.options.stream = true;
+  client_request(&c, "GET", "http", s.port, "/");
+  assert_int_equal(client_send(&c), 0);
+  luaws_loop_free(c.loop);
+  c.loop = NULL;
+  char some[300000];
+  ptrdiff_t n;
+  while ((n = luaws_exchange_read(c.exchange, some, sizeof some, &c.err)) > 0) {
+  }
+  assert_int_equal(n, LUAWS_E_CANCELLED);
+  client_stop(&c);
+  tiny_server_stop(&s);
+}
+
 /* ---- many at once ---- */
 
 static void serve_slowly(struct tiny_server *s, int fd, int nth) {
@@ -703,6 +742,8 @@ int main(void) {
       cmocka_unit_test(many_timers_ring_sorted),
       cmocka_unit_test(a_turn_can_be_interrupted),
       cmocka_unit_test(a_host_can_poll_the_loops_descriptor),
+      cmocka_unit_test(a_connection_closed_while_idle_does_not_keep_the_loop_awake),
+      cmocka_unit_test(a_loop_may_go_before_its_pools_and_exchanges),
       cmocka_unit_test(exchanges_past_the_limit_wait_their_turn),
       cmocka_unit_test(closing_a_pool_cancels_what_is_under_way),
       cmocka_unit_test(a_body_can_be_another_exchanges_stream),

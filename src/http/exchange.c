@@ -13,7 +13,10 @@
 #include <stdlib.h>
 
 enum {
-  MAX_HEADER_BYTES = 1 << 20,   /* of all headers of a response */
+  MAX_HEADER_BYTES = 1 << 20, /* of all headers of a response */
+  MAX_WIPED_BYTES = 1 << 16,
+  MAX_SPARE = 64,               /* exchanges that wait in a pool to be used again, */
+  MAX_SPARE_BYTES = 16 << 10,   /* each with a buffer of at most so much */
   RESERVE_MAX_BYTES = 16 << 20, /* believed of a Content-Length beforehand */
 };
 #define DEFAULT_MAX_BODY_BYTES (UINT64_C(2) << 30)
@@ -189,8 +192,14 @@ int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *reque
   int rc = check_request(request, err);
   if (rc == 0) rc = luaws_pool_open(p, err);
   if (rc) return rc;
-  struct luaws_exchange *x = calloc(1, sizeof *x);
-  if (!x) return luaws_error_memory(err);
+  struct luaws_exchange *x = p->spare;
+  if (x) {
+    p->spare = x->next;
+    p->spare_count--;
+    x->next = NULL;
+  } else if (!(x = calloc(1, sizeof *x))) {
+    return luaws_error_memory(err);
+  }
   x->pool = p;
   x->loop = p->loop;
   x->request = request;
@@ -260,6 +269,20 @@ static void on_silence(struct luaws_alarm *a) {
   end_in_failure(x, CURLE_OPERATION_TIMEDOUT);
 }
 
+/* Leaves of x only memory that the next exchange can use. Signatures and tokens are among
+   the headers, and credentials come in small bodies. */
+static void clean(struct luaws_exchange *x) {
+  for (struct curl_slist *line = x->headers; line; line = line->next)
+    luaws_wipe(line->data, strlen(line->data));
+  if (x->body.cap <= MAX_WIPED_BYTES) luaws_wipe(x->body.ptr, x->body.cap);
+  if (x->body.cap > MAX_SPARE_BYTES) luaws_buf_clear(&x->body);
+  luaws_buf_reset(&x->body);
+  luaws_arena_reset(&x->arena);
+  luaws_error_clear(&x->err);
+  free(x->fill);
+  *x = (struct luaws_exchange){.arena = x->arena, .body = x->body};
+}
+
 void luaws_exchange_free(struct luaws_exchange *x) {
   if (!x) return;
   if (x->filling) {
@@ -281,10 +304,20 @@ void luaws_exchange_free(struct luaws_exchange *x) {
       x->pool->exchanges = x->next;
     }
   }
-  luaws_arena_wipe(&x->arena); /* signatures and tokens are among the headers */
+  struct luaws_pool *p = x->pool;
+  clean(x);
+  if (p && !p->closing && p->spare_count < MAX_SPARE) {
+    x->next = p->spare;
+    p->spare = x;
+    p->spare_count++;
+  } else {
+    luaws_exchange_destroy(x);
+  }
+}
+
+void luaws_exchange_destroy(struct luaws_exchange *x) {
+  luaws_arena_clear(&x->arena);
   luaws_buf_clear(&x->body);
-  luaws_error_clear(&x->err);
-  free(x->fill);
   free(x);
 }
 

@@ -349,6 +349,11 @@ static void pool_close(struct luaws_pool *p, bool tell) {
     x->pool = NULL;
     if (!tell) x->loop = NULL;
   }
+  while (p->spare) {
+    struct luaws_exchange *x = p->spare;
+    p->spare = x->next;
+    luaws_exchange_destroy(x);
+  }
   while (p->free_slots) {
     struct luaws_slot *slot = p->free_slots;
     p->free_slots = slot->next;

@@ -41,6 +41,8 @@ struct luaws_pool {
   struct luaws_slot *free_slots;
   struct luaws_exchange *exchanges; /* all that are not freed */
   struct luaws_exchange *waiting, *waiting_last;
+  struct luaws_exchange *spare; /* cleaned ones, by `next` */
+  int spare_count;
   int running;
   bool closing;
   bool ca_folder; /* of options.ca_bundle: it is a folder */
@@ -97,6 +99,8 @@ struct luaws_exchange {
 
 /* Ends x in failure (x->err is set), or in success when x->err.code is 0. */
 void luaws_exchange_finish(struct luaws_exchange *x);
+/* Gives back the memory of one that was cleaned. */
+void luaws_exchange_destroy(struct luaws_exchange *x);
 /* Fills x->err from what libcurl says. */
 void luaws_exchange_failed(struct luaws_exchange *x, CURLcode code);
 /* Tells libcurl what the slot does not know yet of x. */
