@@ -149,6 +149,7 @@ static int do_parse(struct tool *t, const struct luaws_service *service,
   tree_ops = w.base.ops;
   ops = *tree_ops;
   ops.bytes = write_bytes;
+  ops.blob = write_bytes;
   ops.floating = write_floating;
   ops.stream = write_stream;
   w.base.ops = &ops;
