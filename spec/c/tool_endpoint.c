@@ -5,8 +5,12 @@
      {"rules": {...}}                         the rule set from now on
      {"params": {"Region": "eu-west-1", …}}   resolve; answers a line
      {"repeat": 1000, "params": {...}}        the same, and how long one took
+     {"resolve": {"service": "iam", "region": "us-east-1", "partition": …, "dualstack":
+   true, "fips": true}}              by endpoints.json; answers a line
+     {"regions": {"service": "s3", …}}        the names of its regions; answers a line
    A null among the parameters stands for a value of a type that no rule set takes. */
 #include "endpoint/endpoint.h"
+#include "endpoint/regions.h"
 #include "model/section.h"
 
 #include <stdio.h>
@@ -15,6 +19,7 @@
 
 struct tool {
   struct luaws_section *partitions;
+  struct luaws_section *endpoints;
   struct luaws_section *rules;
   struct luaws_arena arena; /* of one line */
   struct luaws_buf out;
@@ -128,6 +133,75 @@ static void resolve(struct tool *t, const struct luaws_tree *params, int64_t rep
   luaws_arena_clear(&arena);
 }
 
+/* ---- endpoints.json ---- */
+
+static struct luaws_tree *add_child(struct tool *t, struct luaws_tree *to,
+                                    const char *key, struct luaws_str text) {
+  struct luaws_tree *n = new_node(t, LUAWS_KIND_STRING, key);
+  struct luaws_tree **at = &to->first;
+  while (*at)
+    at = &(*at)->next;
+  *at = n;
+  to->count++;
+  n->text = text;
+  if (!text.ptr) n->kind = LUAWS_KIND_NULL;
+  return n;
+}
+
+static void resolve_region(struct tool *t, const struct luaws_tree *q) {
+  struct luaws_region_request request = {
+      .service = luaws_tree_text(q, "service"),
+      .region = luaws_tree_text(q, "region"),
+      .partition = luaws_tree_text(q, "partition"),
+      .dualstack = luaws_tree_flag(q, "dualstack"),
+      .fips = luaws_tree_flag(q, "fips"),
+  };
+  struct luaws_region_result r;
+  struct luaws_error err = {0};
+  struct luaws_tree *out = new_node(t, LUAWS_KIND_MAP, NULL);
+  bool found;
+  if (luaws_region_resolve(root_of(t->endpoints), &request, &t->arena, &r, &found,
+                           &err)) {
+    add_child(t, out, "kind", luaws_str_from(err.kind));
+  } else if (found) {
+    add_child(t, out, "partition", r.partition);
+    add_child(t, out, "endpointName", r.region);
+    add_child(t, out, "hostname", r.hostname);
+    add_child(t, out, "dnsSuffix", r.dns_suffix);
+    add_child(t, out, "sslCommonName", r.ssl_common_name);
+    add_child(t, out, "signingRegion", r.signing_region);
+    add_child(t, out, "signingName", r.signing_name);
+    struct luaws_tree *https = add_child(t, out, "https", LUAWS_STR_NONE);
+    https->kind = LUAWS_KIND_BOOLEAN;
+    https->boolean = r.https;
+  }
+  answer(t, out);
+  luaws_error_clear(&err);
+}
+
+static void list_regions(struct tool *t, const struct luaws_tree *q) {
+  struct luaws_regions_query query = {
+      .service = luaws_tree_text(q, "service"),
+      .partition = luaws_tree_text(q, "partition"),
+      .allow_non_regional = luaws_tree_flag(q, "allow_non_regional"),
+      .dualstack = luaws_tree_flag(q, "dualstack"),
+      .fips = luaws_tree_flag(q, "fips"),
+  };
+  struct luaws_tree *out = new_node(t, LUAWS_KIND_LIST, NULL);
+  struct luaws_str name;
+  for (uint32_t at = 0;
+       (name = luaws_regions_next(root_of(t->endpoints), &query, &at)).ptr;)
+    add_child(t, out, NULL, name);
+  answer(t, out);
+}
+
+static void load_node(struct luaws_section **to, const struct luaws_tree *tree) {
+  if (!tree) return;
+  luaws_section_free(*to);
+  *to = luaws_section_new();
+  luaws_section_node(*to, tree);
+}
+
 static void load_rules(struct tool *t, const struct luaws_tree *rules) {
   struct luaws_error err = {0};
   luaws_section_free(t->rules);
@@ -145,16 +219,16 @@ static void handle_line(struct tool *t, struct luaws_str line) {
     fprintf(stderr, "%s\n", luaws_error_message(&err));
     exit(1);
   }
-  const struct luaws_tree *partitions = luaws_tree_get(request, "partitions");
   const struct luaws_tree *rules = luaws_tree_get(request, "rules");
   const struct luaws_tree *params = luaws_tree_get(request, "params");
   const struct luaws_tree *repeat = luaws_tree_get(request, "repeat");
-  if (partitions) {
-    luaws_section_free(t->partitions);
-    t->partitions = luaws_section_new();
-    luaws_section_node(t->partitions, partitions);
-  }
+  const struct luaws_tree *region = luaws_tree_get(request, "resolve");
+  const struct luaws_tree *regions = luaws_tree_get(request, "regions");
+  load_node(&t->partitions, luaws_tree_get(request, "partitions"));
+  load_node(&t->endpoints, luaws_tree_get(request, "endpoints"));
   if (rules) load_rules(t, rules);
+  if (region) resolve_region(t, region);
+  if (regions) list_regions(t, regions);
   if (params) resolve(t, params, repeat ? repeat->integer : 1);
 }
 
@@ -170,6 +244,7 @@ int main(void) {
   free(line);
   luaws_buf_clear(&t.out);
   luaws_section_free(t.partitions);
+  luaws_section_free(t.endpoints);
   luaws_section_free(t.rules);
   return 0;
 }
