@@ -304,6 +304,31 @@ static void http2_is_spoken_where_it_is_offered(void **state) {
   client_stop(&c);
 }
 
+static void many_http2_requests_run_at_once(void **state) {
+  enum { COUNT = 100 };
+  struct client c;
+  struct luaws_exchange *x[COUNT];
+  client_start(
+      &c, (struct luaws_pool_options){.verify = true, .ca_bundle = in_folder("certs")});
+  client_request(&c, "POST", "https", tls.h2_port, "/put");
+  client_body(&c, "0123456789", 10);
+  for (int i = 0; i < COUNT; i++)
+    assert_int_equal(luaws_exchange_start(c.pool, &c.request, &c.options, &x[i], &c.err),
+                     0);
+  for (int i = 0; i < COUNT; i += 7) { /* some are not wanted any more */
+    luaws_exchange_free(x[i]);
+    x[i] = NULL;
+  }
+  while (luaws_loop_busy(c.loop))
+    assert_true(luaws_loop_turn(c.loop, 5000, &c.err) > 0);
+  for (int i = 0; i < COUNT; i++) {
+    if (!x[i]) continue;
+    assert_int_equal(luaws_exchange_result(x[i], &c.response, &c.err), 0);
+    luaws_exchange_free(x[i]);
+  }
+  client_stop(&c);
+}
+
 static void http2_streams_wait_for_their_reader(void **state) {
   struct client c;
   client_start(&c, (struct luaws_pool_options){.verify = true,
@@ -367,6 +392,7 @@ int main(void) {
       cmocka_unit_test(names_are_verified_too),
       cmocka_unit_test(client_certificates_are_shown),
       cmocka_unit_test(http2_is_spoken_where_it_is_offered),
+      cmocka_unit_test(many_http2_requests_run_at_once),
       cmocka_unit_test(http2_streams_wait_for_their_reader),
       cmocka_unit_test(tls_carries_bodies_of_every_kind),
   };
