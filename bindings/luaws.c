@@ -8,6 +8,7 @@
 #include "l_call.h"
 #include "l_client.h"
 #include "l_core.h"
+#include "l_docs.h"
 #include "l_model.h"
 #include "l_paths.h"
 #include "l_session.h"
@@ -28,6 +29,7 @@ static int open_core(lua_State *L) {
   l_call_open(L);
   l_body_open(L);
   l_model_open(L);
+  l_docs_open(L);
   l_sign_open(L);
   return 1;
 }
