@@ -33,7 +33,7 @@ static void load(void) {
 const struct luaws_curl *luaws_curl(struct luaws_error *err) {
   pthread_once(&library.once, load);
   if (library.loaded) return &library.functions;
-  luaws_error_set(err, LUAWS_E_HTTP, "MissingDependencyException",
+  luaws_error_set(err, LUAWS_E_CONFIG, "MissingDependencyException",
                   "HTTP needs libcurl.so.4: %s", library.failure);
   return NULL;
 }

@@ -32,7 +32,7 @@ struct luaws_curl {
 #undef LUAWS_CURL_MEMBER
 };
 
-/* Opens libcurl once in a process, from any thread. NULL with LUAWS_E_HTTP and what is
+/* Opens libcurl once in a process, from any thread. NULL with LUAWS_E_CONFIG and what is
    missing when it cannot be had. */
 const struct luaws_curl *luaws_curl(struct luaws_error *err);
 

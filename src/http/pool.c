@@ -317,7 +317,7 @@ void luaws_pool_withdraw(struct luaws_pool *p, struct luaws_exchange *x) {
 int luaws_pool_open(struct luaws_pool *p, struct luaws_error *err) {
   if (p->multi) return 0;
   p->curl = luaws_curl(err);
-  if (!p->curl) return LUAWS_E_HTTP;
+  if (!p->curl) return LUAWS_E_CONFIG;
   struct luaws_pool_options *o = &p->options;
   struct stat st;
   if (o->verify && !o->ca_bundle && has_hash_links(SYSTEM_CA_FOLDER))

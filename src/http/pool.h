@@ -97,6 +97,10 @@ struct luaws_exchange {
   bool fill_due, done_due, done_told, progress_due;
 };
 
+/* Refuses what would break the framing: LUAWS_E_ARGUMENT, kind "ValueError". */
+int luaws_request_check(const struct luaws_request *r, struct luaws_error *err);
+/* Makes URL, header list and framing of x->request; false without memory. */
+bool luaws_exchange_build(struct luaws_exchange *x);
 /* Ends x in failure (x->err is set), or in success when x->err.code is 0. */
 void luaws_exchange_finish(struct luaws_exchange *x);
 /* Gives back the memory of one that was cleaned. */
