@@ -371,12 +371,13 @@ int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
   *out = NULL;
   if (tell_end(c, waiter, &rc, err)) return rc;
   if (c->current && c->current->expiry_s) left = c->current->expiry_s - now_s(c);
+  bool usable = c->current && left >= LUAWS_MANDATORY_REFRESH_S;
   if (!c->current || left < LUAWS_ADVISORY_REFRESH_S) {
     rc = run(c, &problem);
     if (rc == LUAWS_PASS || rc < 0) remember_end(c, rc, &problem);
     /* Credentials that will do for a while longer make good a refresh that has not come
        yet, or failed. */
-    if (rc != LUAWS_FOUND && c->current && left >= LUAWS_MANDATORY_REFRESH_S) {
+    if (rc != LUAWS_FOUND && usable) {
       luaws_error_clear(&problem);
       rc = LUAWS_FOUND;
     }

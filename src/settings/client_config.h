@@ -97,8 +97,6 @@ struct luaws_client_config_context {
   const struct luaws_node *defaults; /* LUAWS_SECTION_DEFAULTS, for a defaults_mode other
                                         than "legacy"; may be NULL when there is none */
   struct luaws_str instance_region;  /* where this machine runs, when known: "auto" */
-  struct luaws_str endpoint_prefix;  /* "s3" and "sts" have settings that only count, and
-                                        are only checked, for them */
 };
 /* Fills what is unset, region_name included, from settings and defaults, checks values
    that came from there, and turns a FIPS pseudo region into its region and

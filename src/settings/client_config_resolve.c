@@ -325,11 +325,10 @@ static int resolve_host_prefix(struct resolving *g) {
   return rc;
 }
 
-/* "regional" or "legacy", for the one service that cares. */
-static int check_regional(struct resolving *g, const char *service, struct luaws_str text,
-                          const char *kind, const char *what) {
-  if (!luaws_str_is(g->context->endpoint_prefix, service) || !text.ptr ||
-      luaws_str_is(text, "regional") || luaws_str_is(text, "legacy")) {
+/* None passes. */
+static int check_regional(struct resolving *g, struct luaws_str text, const char *kind,
+                          const char *what) {
+  if (!text.ptr || luaws_str_is(text, "regional") || luaws_str_is(text, "legacy")) {
     return 0;
   }
   return luaws_error_set(g->err, LUAWS_E_CONFIG, kind,
@@ -339,16 +338,16 @@ static int check_regional(struct resolving *g, const char *service, struct luaws
 }
 
 static int check_regionals(struct resolving *g) {
-  int rc = check_regional(g, "s3", g->c->s3.us_east_1_regional_endpoint,
+  struct luaws_client_config *c = g->c;
+  if (c->sts_regional_endpoints.len == 0)
+    c->sts_regional_endpoints = LUAWS_STR("regional");
+  int rc = check_regional(g, c->s3.us_east_1_regional_endpoint,
                           "InvalidS3UsEast1RegionalEndpointConfigError",
                           "S3 us-east-1 regional endpoint");
-  if (rc == 0) {
-    struct luaws_str sts = g->c->sts_regional_endpoints;
-    rc = check_regional(g, "sts", sts.len ? sts : LUAWS_STR_NONE,
+  if (rc) return rc;
+  return check_regional(g, c->sts_regional_endpoints,
                         "InvalidSTSRegionalEndpointsConfigError",
                         "STS regional endpoints");
-  }
-  return rc;
 }
 
 static void fill_fixed(struct luaws_client_config *c) {

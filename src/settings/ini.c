@@ -116,9 +116,7 @@ static struct luaws_str next_subline(struct luaws_str *rest) {
   return line;
 }
 
-static struct luaws_ini_value *find_in_block(struct luaws_ini_value *block,
-                                             struct luaws_str key) {
-  struct luaws_ini_value *v = block->first;
+static struct luaws_ini_value *find_key(struct luaws_ini_value *v, struct luaws_str key) {
   while (v && !luaws_str_eq(v->key, key))
     v = v->next;
   return v;
@@ -136,7 +134,7 @@ static int add_to_block(struct parse *p, struct luaws_ini_value *block,
   }
   struct luaws_str key = strip_end(luaws_str_sub(line, 0, (size_t)eq));
   struct luaws_str text = strip(luaws_str_sub(line, (size_t)eq + 1, SIZE_MAX), NULL);
-  struct luaws_ini_value *v = find_in_block(block, key);
+  struct luaws_ini_value *v = find_key(block->first, key);
   if (!v) {
     v = luaws_arena_alloc(&p->ini->arena, sizeof *v);
     if (!v) return luaws_error_memory(p->err);
@@ -232,7 +230,7 @@ static int begin_value(struct parse *p, struct luaws_str line) {
     char *c = (char *)v->key.ptr + i;
     if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
   }
-  if (luaws_ini_value(p->section->first, v->key.ptr)) {
+  if (find_key(p->section->first, v->key)) {
     return fail(p, p->line, "a second time the key", v->key);
   }
   v->path = p->ini->path;

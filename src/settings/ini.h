@@ -1,8 +1,8 @@
 /* The ini dialect of ~/.aws/config and ~/.aws/credentials, as Python's RawConfigParser
-   reads it: "=" or ":" between key and value, keys in lower case, whole-line comments
-   with "#" or ";", values going on in lines that are indented deeper, duplicates refused.
-   A value that begins on the next line is a block: one level of "key = value" lines, its
-   keys as they are written and the last of two winning.
+   reads it: "=" or ":" between key and value, keys in (ASCII) lower case, whole-line
+   comments with "#" or ";", values going on in lines that are indented deeper, duplicates
+   refused. A value that begins on the next line is a block: one level of "key = value"
+   lines, its keys as they are written and the last of two winning.
 
    Keys of a section [DEFAULT] go nowhere (in botocore they leak into every section). */
 #ifndef LUAWS_SETTINGS_INI_H

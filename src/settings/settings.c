@@ -651,6 +651,6 @@ int luaws_settings_imds_mode(struct luaws_settings *s, const char **out,
   return luaws_error_set(
       err, LUAWS_E_CONFIG, "InvalidIMDSEndpointModeError",
       "Invalid EC2 Instance Metadata endpoint mode: %.*s Valid endpoint "
-      "modes (case-insensitive): ['ipv4', 'ipv6'].",
+      "modes (case-insensitive): ('ipv4', 'ipv6').",
       LUAWS_STR_ARG(mode.text));
 }
