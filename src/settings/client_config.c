@@ -574,7 +574,7 @@ static bool merge_proxies(struct luaws_client_config *to,
     ok = list[i].target.ptr && list[i].url.ptr;
   }
   to->proxies = list;
-  to->proxy_count = n;
+  to->proxy_count = ok ? n : 0;
   to->has_proxies = true;
   return ok;
 }
