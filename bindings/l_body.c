@@ -15,6 +15,7 @@ struct l_body {
   struct luaws_buf got; /* what was read from the connection and not yet by the script */
   size_t at;            /* how much of it the script has */
   bool ended;
+  bool closed; /* by the script */
 };
 
 void l_body_push(lua_State *L, struct luaws_call *call) {
@@ -42,6 +43,7 @@ static void close_body(lua_State *L, struct l_body *b) {
 
 static int body_close(lua_State *L) {
   close_body(L, check_body(L));
+  check_body(L)->closed = true;
   return 0;
 }
 
@@ -133,7 +135,7 @@ static int body_read(lua_State *L) {
     luaL_argcheck(L, (*format == 'a' || *format == 'l' || *format == 'L') && !format[1],
                   2, "must be a number, \"a\", \"l\" or \"L\"");
   }
-  if (!b->call && !b->ended) return l_raise(L, "ValueError", "the body is closed");
+  if (b->closed) return l_raise(L, "ValueError", "the body is closed");
   return body_read_continue(L, LUA_OK, 0);
 }
 

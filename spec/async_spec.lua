@@ -1,0 +1,172 @@
+-- Tasks: many calls at once on one thread.
+local aws = require("luaws")
+local core = require("luaws.core")
+local server = require("spec.support.server")
+local async = aws.async
+
+local function client(peer)
+  return aws.client("sqs", { region_name = "us-east-1", endpoint_url = peer.url, aws_access_key_id = "a",
+    aws_secret_access_key = "b", config = { retries = { total_max_attempts = 1 } } })
+end
+
+describe("aws.async", function()
+  it("runs a function and returns what it returns, or raises what it raises", function()
+    assert.same({ 1, nil, 3 }, { async.run(function(a, b)
+      return a, nil, b
+    end, 1, 3) })
+    local ok, err = pcall(async.run, function()
+      error("oops", 0)
+    end)
+    assert.is_false(ok)
+    assert.equal("oops", err)
+  end)
+
+  it("makes calls that wait at the same time", function()
+    local peer <close> = setmetatable({ p = server.start() }, { __close = function(self) self.p:stop() end })
+    peer.p:reply{ body = '{"QueueUrls":[]}', delay = 0.2, always = true }
+    local c = client(peer.p)
+    local before = core.monotonic()
+    local answers = async.map({ 1, 2, 3, 4, 5, 6, 7, 8 }, function(i)
+      return c:list_queues{}.ResponseMetadata.HTTPStatusCode + i
+    end, { concurrency = 8 })
+    assert.same({ 201, 202, 203, 204, 205, 206, 207, 208 }, answers)
+    assert.is_true(core.monotonic() - before < 1.4)
+  end)
+
+  it("keeps to the concurrency it is given", function()
+    local now, most = 0, 0
+    async.map({ 1, 2, 3, 4, 5, 6, 7 }, function()
+      now = now + 1
+      most = math.max(most, now)
+      async.sleep(0.001)
+      now = now - 1
+    end, { concurrency = 3 })
+    assert.equal(3, most)
+  end)
+
+  it("maps an empty list to an empty list", function()
+    assert.same({}, async.map({}, function() end))
+  end)
+
+  it("cancels the rest after the first error and raises it", function()
+    local finished = {}
+    local ok, err = pcall(async.map, { 0.2, 0.001, 0.2 }, function(seconds, i)
+      async.sleep(seconds)
+      if i == 2 then
+        error("second", 0)
+      end
+      finished[#finished + 1] = i
+    end)
+    assert.is_false(ok)
+    assert.equal("second", err)
+    assert.same({}, finished)
+  end)
+
+  it("gathers the results of several functions in order", function()
+    local a, b, c = async.gather(function()
+      async.sleep(0.002)
+      return 1
+    end, function()
+      return nil
+    end, async.spawn(function()
+      return 3
+    end))
+    assert.same({ 1, nil, 3 }, { a, b, c })
+  end)
+
+  it("lets a task wait for another", function()
+    local order = {}
+    async.run(function()
+      local task = async.spawn(function()
+        async.sleep(0.002)
+        order[#order + 1] = "task"
+        return "done"
+      end)
+      order[#order + 1] = "before"
+      assert.equal("done", task:await())
+      assert.equal("done", task:await())
+      order[#order + 1] = "after"
+    end)
+    assert.same({ "before", "task", "after" }, order)
+  end)
+
+  it("cancels a task where it waits, closing what it holds", function()
+    local closed = false
+    async.run(function()
+      local task = async.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function()
+          closed = true
+        end })
+        async.sleep(60)
+      end)
+      async.sleep(0.001)
+      task:cancel()
+      local ok, err = pcall(task.await, task)
+      assert.is_false(ok)
+      assert.equal("CancelledError", err.kind)
+    end)
+    assert.is_true(closed)
+    assert.is_false(core.busy())
+  end)
+
+  it("drops the call of a cancelled task at once", function()
+    local peer = server.start()
+    peer:reply{ hang = true, always = true }
+    local c = client(peer)
+    local before = core.monotonic()
+    async.run(function()
+      local task = async.spawn(c.list_queues, c, {})
+      async.sleep(0.05)
+      task:cancel()
+    end)
+    assert.is_false(core.busy())
+    assert.is_true(core.monotonic() - before < 5)
+    peer:stop()
+  end)
+
+  it("stops a function that takes too long", function()
+    local ok, err = pcall(async.timeout, 0.01, function()
+      async.sleep(60)
+    end)
+    assert.is_false(ok)
+    assert.equal("TimeoutError", err.kind)
+    assert.equal(5, async.timeout(60, function()
+      return 5
+    end))
+    assert.is_false(core.busy())
+  end)
+
+  it("says so when tasks wait for each other", function()
+    local ok, err = pcall(async.run, function()
+      local a, b
+      a = async.spawn(function()
+        return b:await()
+      end)
+      b = async.spawn(function()
+        return a:await()
+      end)
+      return a:await()
+    end)
+    assert.is_false(ok)
+    assert.matches("none can go on", tostring(err))
+  end)
+
+  it("blocks in a coroutine that is no task", function()
+    local peer = server.start()
+    peer:reply{ body = '{"QueueUrls":[]}', times = 2 }
+    local c = client(peer)
+    local each = coroutine.wrap(function()
+      coroutine.yield(c:list_queues{}.ResponseMetadata.HTTPStatusCode)
+      coroutine.yield(c:list_queues{}.ResponseMetadata.HTTPStatusCode)
+    end)
+    assert.equal(200, async.run(function()
+      return each()
+    end))
+    assert.equal(200, each())
+    peer:stop()
+  end)
+
+  it("refuses a concurrency that is no positive integer", function()
+    assert.equal("ValueError", select(2, pcall(async.map, {}, print, { concurrency = 0 })).kind)
+  end)
+end)
