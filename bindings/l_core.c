@@ -95,10 +95,6 @@ static int turn(lua_State *L, struct l_core *c, int timeout_ms) {
 
 int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
   struct l_core *c = w->core;
-  if (c->in_stream) {
-    return luaL_error(
-        L, "a function that gives a request's body cannot wait for another call");
-  }
   if (w->ready) {
     w->ready = false;
     return 0;

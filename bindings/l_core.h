@@ -17,8 +17,6 @@ struct l_core {
   lua_State *task;         /* the coroutine of the task that runs now, or NULL */
   int *ready;              /* registry refs of coroutines to be resumed, in order */
   size_t ready_count, ready_cap;
-  bool
-      in_stream; /* libcurl is asking a script for a body: it must not be entered again */
   const struct luaws_provider
       *provider; /* the host's credentials, asked first by every session; or NULL */
 };

@@ -22,6 +22,7 @@ enum stage {
   CREATE_REQUEST,
   CHOOSE_SIGNER,
   BEFORE_SIGN,
+  LIMIT_RATE,
   SIGN,
   SEND,
   RECEIVE,
@@ -115,6 +116,23 @@ static int create_request(struct luaws_call *call, struct luaws_error *err) {
                               luaws_str_from(call->invocation_id)) &&
             luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
   return ok ? 0 : luaws_error_memory(err);
+}
+
+static void timer_fired(void *arg) {
+  struct luaws_call *call = arg;
+  call->timer = NULL;
+  ready(call);
+}
+
+/* Adaptive mode sends no faster than the service takes it. */
+static int limit_rate(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_client *c = call->client;
+  if (call->presign || c->retry.mode != LUAWS_RETRY_ADAPTIVE) return 0;
+  int64_t wait_ms =
+      luaws_send_limit_wait_ms(&c->send_limit, luaws_session_now_exact(c->session));
+  if (wait_ms <= 0) return 0;
+  call->timer = luaws_timer_start(c->session->loop, wait_ms, timer_fired, call);
+  return call->timer ? WAITING : luaws_error_memory(err);
 }
 
 static void log_request(const struct luaws_call *call) {
@@ -212,19 +230,18 @@ static void judge(struct luaws_call *call) {
     o.retry_after_ms =
         luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
   }
-  call->retry_delay_ms = luaws_retry_decide(&call->client->retry, &call->retry, &o);
+  struct luaws_client *c = call->client;
+  if (c->retry.mode == LUAWS_RETRY_ADAPTIVE) {
+    luaws_send_limit_note(&c->send_limit, luaws_retry_is_throttled(&o),
+                          luaws_session_now_exact(c->session));
+  }
+  call->retry_delay_ms = luaws_retry_decide(&c->retry, &call->retry, &o);
   log_outcome(call);
 }
 
 static void fail(struct luaws_call *call, struct luaws_error *err) {
   luaws_error_move(&call->error, err);
   call->stage = FINISHED;
-}
-
-static void timer_fired(void *arg) {
-  struct luaws_call *call = arg;
-  call->timer = NULL;
-  ready(call);
 }
 
 /* Waits for as long as the policy (or a listener) said. */
@@ -286,7 +303,11 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
       break;
     case BEFORE_SIGN:
-      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, SIGN)) return LUAWS_STEP_HOOK;
+      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, LIMIT_RATE)) return LUAWS_STEP_HOOK;
+      break;
+    case LIMIT_RATE:
+      rc = limit_rate(call, &err);
+      if (rc == 0) call->stage = SIGN;
       break;
     case SIGN:
       rc = luaws_call_sign(call, &err);

@@ -161,6 +161,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0) {
     luaws_retry_policy_init(&c->retry, retry_mode(c->config->retries.mode),
                             c->config->retries.total_max_attempts);
+    luaws_send_limit_init(&c->send_limit, luaws_session_now_exact(c->session));
     *out = c;
   } else {
     luaws_client_release(c);

@@ -8,6 +8,7 @@
 #include "endpoint/endpoint.h"
 #include "http/http.h"
 #include "protocol/protocol.h"
+#include "retry/adaptive.h"
 #include "retry/retry.h"
 #include "settings/client_config.h"
 #include "sign/sign.h"
@@ -49,6 +50,7 @@ struct luaws_client {
   struct luaws_key_cache *keys;
   struct luaws_parser *parser;
   struct luaws_retry_policy retry;
+  struct luaws_send_limit send_limit; /* adaptive mode */
   struct luaws_endpoint_cache *endpoints;
   struct luaws_str verify_path; /* CA bundle given as an argument */
   bool no_verify;

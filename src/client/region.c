@@ -4,9 +4,10 @@
 
 /* Regions whose STS requests went to the global host before there were regional ones. */
 static const char *const GLOBAL_STS_REGIONS[] = {
-    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global", "ca-central-1",
-    "eu-central-1",   "eu-north-1", "eu-west-1",      "eu-west-2",      "eu-west-3",  "sa-east-1",
-    "us-east-1",      "us-east-2",  "us-west-1",      "us-west-2"};
+    "ap-northeast-1", "ap-south-1",   "ap-southeast-1", "ap-southeast-2",
+    "aws-global",     "ca-central-1", "eu-central-1",   "eu-north-1",
+    "eu-west-1",      "eu-west-2",    "eu-west-3",      "sa-east-1",
+    "us-east-1",      "us-east-2",    "us-west-1",      "us-west-2"};
 
 static bool uses_global_sts(const struct luaws_client *c) {
   if (!luaws_str_is(c->config->sts_regional_endpoints, "legacy")) return false;
@@ -16,7 +17,8 @@ static bool uses_global_sts(const struct luaws_client *c) {
   return false;
 }
 
-/* S3 in us-east-1, or without a region, goes to the host without one unless told otherwise. */
+/* S3 in us-east-1, or without a region, goes to the host without one unless told
+ * otherwise. */
 static bool uses_global_s3(const struct luaws_client *c) {
   return !luaws_str_is(c->config->s3.us_east_1_regional_endpoint, "regional") &&
          (c->region.len == 0 || luaws_str_is(c->region, "us-east-1"));
@@ -24,7 +26,8 @@ static bool uses_global_s3(const struct luaws_client *c) {
 
 static int resolve(struct luaws_client *c, bool global, struct luaws_region_result *out,
                    struct luaws_error *err) {
-  struct luaws_region_request request = {.service = luaws_ref_text(&c->service->endpoint_prefix),
+  struct luaws_region_request request = {.service =
+                                             luaws_ref_text(&c->service->endpoint_prefix),
                                          .region = global ? LUAWS_STR_NONE : c->region};
   return luaws_region_for_client(c->legacy_endpoints, &request, &c->arena, out, err);
 }
@@ -53,8 +56,8 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
 
 int luaws_client_legacy_endpoint(const struct luaws_client *c, struct luaws_arena *arena,
                                  struct luaws_endpoint *out, struct luaws_error *err) {
-  struct luaws_region_request request = {.service = luaws_ref_text(&c->service->endpoint_prefix),
-                                         .region = c->region};
+  struct luaws_region_request request = {
+      .service = luaws_ref_text(&c->service->endpoint_prefix), .region = c->region};
   struct luaws_region_result r = {0};
   *out = (struct luaws_endpoint){0};
   if (c->custom_endpoint.len) {
@@ -62,13 +65,15 @@ int luaws_client_legacy_endpoint(const struct luaws_client *c, struct luaws_aren
     return 0;
   }
   if (!c->legacy_endpoints) {
-    return luaws_error_set(err, LUAWS_E_ENDPOINT, "UnknownEndpointError", "no endpoint is known for %.*s",
+    return luaws_error_set(err, LUAWS_E_ENDPOINT, "UnknownEndpointError",
+                           "no endpoint is known for %.*s",
                            LUAWS_STR_ARG(c->service_name));
   }
   int rc = luaws_region_for_client(c->legacy_endpoints, &request, arena, &r, err);
   if (rc) return rc;
   struct luaws_buf url = {0};
-  luaws_buf_printf(&url, "%s://%.*s", r.https ? "https" : "http", LUAWS_STR_ARG(r.hostname));
+  luaws_buf_printf(&url, "%s://%.*s", r.https ? "https" : "http",
+                   LUAWS_STR_ARG(r.hostname));
   out->url = url.failed ? LUAWS_STR_NONE : luaws_arena_str(arena, luaws_buf_str(&url));
   luaws_buf_clear(&url);
   return out->url.ptr ? 0 : luaws_error_memory(err);

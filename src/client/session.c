@@ -104,3 +104,9 @@ void luaws_session_release(struct luaws_session *s) {
 int64_t luaws_session_now_s(const struct luaws_session *s) {
   return s->provider_context.now_s(s->provider_context.now_arg);
 }
+
+double luaws_session_now_exact(const struct luaws_session *s) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}

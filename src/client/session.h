@@ -45,5 +45,7 @@ struct luaws_session *luaws_session_acquire(struct luaws_session *s);
 void luaws_session_release(struct luaws_session *s);
 
 int64_t luaws_session_now_s(const struct luaws_session *s);
+/* With fractions, and always the system's. */
+double luaws_session_now_exact(const struct luaws_session *s);
 
 #endif
