@@ -2,8 +2,10 @@
    spec/fixtures/sigv4/cases.txt come from (scripts/sigv4-cases prints them, and as many
    more as one likes: LUAWS_SIGV4_CASES names another file). */
 #include "base/encode.h"
+#include "sign/keys.h"
 #include "sign/sign.h"
 
+#include <openssl/core_names.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -424,6 +426,106 @@ static void says_that_there_are_no_credentials(void **state) {
   luaws_error_clear(&err);
 }
 
+/* ---- asymmetric signatures ---- */
+
+/* The key pair that AWS publishes for these names, in aws-c-auth's tests. */
+static const struct luaws_str published_access_key = LUAWS_STR("AKISORANDOMAASORANDOM");
+static const struct luaws_str published_secret =
+    LUAWS_STR("q+jcrXGc+0zWN6uzclKVhvMmUsIfRPa4rlRandom");
+
+static void derives_the_published_key_pair(void **state) {
+  unsigned char point[65];
+  size_t len = 0;
+  struct luaws_buf hex = {0};
+  EVP_PKEY *pair = luaws_sigv4a_derive(published_access_key, published_secret);
+  assert_non_null(pair);
+  assert_true(EVP_PKEY_get_octet_string_param(pair, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                              sizeof point, &len));
+  luaws_hex_encode(&hex, (struct luaws_str){(char *)point, len});
+  assert_string_equal(hex.ptr,
+                      "04"
+                      "15d242ceebf8d8169fd6a8b5a746c41140414c3b07579038da06af89190fffcb"
+                      "0515242cedd82e94799482e4c0514b505afccf2c0c98d6a553bf539f424c5ec0");
+  luaws_buf_clear(&hex);
+  EVP_PKEY_free(pair);
+}
+
+/* Whether the hex at the end of text is the pair's signature of to_sign. */
+static bool is_signed(EVP_PKEY *pair, struct luaws_str text, struct luaws_str to_sign) {
+  ptrdiff_t at = luaws_str_find_str(text, LUAWS_STR("Signature="));
+  struct luaws_buf der = {0};
+  unsigned char digest[LUAWS_SHA256_BYTES];
+  assert_true(at > 0);
+  assert_true(luaws_hex_decode(&der, luaws_str_sub(text, (size_t)at + 10, text.len)));
+  EVP_MD_CTX *md = luaws_sha256_new();
+  assert_true(luaws_sha256(md, to_sign, digest));
+  EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
+  EVP_PKEY_verify_init(ctx);
+  bool right =
+      EVP_PKEY_verify(ctx, (unsigned char *)der.ptr, der.len, digest, sizeof digest) == 1;
+  EVP_PKEY_CTX_free(ctx);
+  EVP_MD_CTX_free(md);
+  luaws_buf_clear(&der);
+  return right;
+}
+
+static void signs_for_a_set_of_regions(void **state) {
+  static const struct luaws_str authorization =
+      LUAWS_STR("AWS4-ECDSA-P256-SHA256 Credential=AKISORANDOMAASORANDOM/20150830/s3/"
+                "aws4_request, SignedHeaders=host;x-amz-date;x-amz-region-set, ");
+  struct luaws_creds creds = {published_access_key, published_secret, LUAWS_STR_NONE};
+  struct luaws_key_cache *cache = luaws_key_cache_new();
+  for (int presign = 0; presign < 2; presign++) {
+    struct luaws_arena arena = {0};
+    struct luaws_request req = {.arena = &arena, .method = LUAWS_STR("GET")};
+    struct luaws_buf to_sign = {0};
+    struct luaws_error err = {0};
+    req.headers.arena = &arena;
+    luaws_request_set_url(&req, LUAWS_STR("https://example.com/a"), &err);
+    struct luaws_sign_opts opts = {.algorithm = LUAWS_SIGN_SIGV4A,
+                                   .service = LUAWS_STR("s3"),
+                                   .region = LUAWS_STR("us-east-1,us-west-2"),
+                                   .time_s = 1440938160,
+                                   .presign = presign,
+                                   .expires_s = 60,
+                                   .cache = cache,
+                                   .string_to_sign = &to_sign};
+    assert_int_equal(luaws_sigv4_sign(&req, &creds, &opts, &err), 0);
+    struct luaws_str text = req.query;
+    if (presign) {
+      assert_true(luaws_str_find_str(
+                      text, LUAWS_STR("&X-Amz-Region-Set=us-east-1%2Cus-west-2&")) > 0);
+    } else {
+      text = *luaws_headers_get(&req.headers, LUAWS_STR("Authorization"));
+      assert_true(luaws_str_starts(text, authorization));
+    }
+    assert_true(luaws_str_starts(luaws_buf_str(&to_sign),
+                                 LUAWS_STR("AWS4-ECDSA-P256-SHA256\n20150830T123600Z\n"
+                                           "20150830/s3/aws4_request\n")));
+    assert_true(
+        is_signed(luaws_key_cache_get_pair(cache, creds.secret_key, creds.access_key),
+                  text, luaws_buf_str(&to_sign)));
+    luaws_buf_clear(&to_sign);
+    luaws_arena_clear(&arena);
+  }
+  luaws_key_cache_free(cache);
+}
+
+static void sends_a_bearer_token_in_place_of_a_signature(void **state) {
+  struct luaws_arena arena = {0};
+  struct luaws_request req = {.arena = &arena};
+  struct luaws_error err = {0};
+  req.headers.arena = &arena;
+  luaws_headers_add(&req.headers, LUAWS_STR("authorization"), LUAWS_STR("old"));
+  assert_int_equal(luaws_bearer_sign(&req, LUAWS_STR("abc"), &err), 0);
+  assert_int_equal(req.headers.count, 1);
+  assert_true(luaws_str_is(req.headers.items[0].value, "Bearer abc"));
+  assert_int_equal(luaws_bearer_sign(&req, LUAWS_STR_NONE, &err), LUAWS_E_CREDENTIALS);
+  assert_string_equal(err.kind, "NoAuthTokenError");
+  luaws_error_clear(&err);
+  luaws_arena_clear(&arena);
+}
+
 /* Forty keys through a cache that holds fewer. */
 static void keeps_signing_right_when_the_cache_is_full(void **state) {
   struct luaws_key_cache *cache = luaws_key_cache_new();
@@ -458,6 +560,9 @@ int main(void) {
       cmocka_unit_test(signs_anew_what_was_signed_before),
       cmocka_unit_test(adds_the_token_after_signing_when_told_to),
       cmocka_unit_test(says_that_there_are_no_credentials),
+      cmocka_unit_test(derives_the_published_key_pair),
+      cmocka_unit_test(signs_for_a_set_of_regions),
+      cmocka_unit_test(sends_a_bearer_token_in_place_of_a_signature),
       cmocka_unit_test(keeps_signing_right_when_the_cache_is_full),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 static void drop_key(struct luaws_signing_key *k) {
   EVP_MAC_CTX_free(k->mac);
+  EVP_PKEY_free(k->pair);
   luaws_buf_wipe(&k->text);
   *k = (struct luaws_signing_key){0};
 }
@@ -32,7 +33,7 @@ void luaws_key_cache_free(struct luaws_key_cache *c) {
 static bool is_key_for(const struct luaws_signing_key *k, struct luaws_str secret,
                        struct luaws_str day, struct luaws_str region,
                        struct luaws_str service) {
-  if (!k->mac || k->secret_len != secret.len || k->region_len != region.len ||
+  if (!k->text.len || k->secret_len != secret.len || k->region_len != region.len ||
       k->text.len != secret.len + day.len + region.len + service.len) {
     return false;
   }
@@ -59,35 +60,54 @@ static bool derive(EVP_MAC_CTX *mac, struct luaws_str secret, struct luaws_str d
   return ok;
 }
 
-EVP_MAC_CTX *luaws_key_cache_get(struct luaws_key_cache *c, struct luaws_str secret,
-                                 struct luaws_str day, struct luaws_str region,
-                                 struct luaws_str service) {
+/* The key for these, or the one that was used longest ago, emptied and named for them:
+   one without mac and pair. NULL without memory. */
+static struct luaws_signing_key *take_key(struct luaws_key_cache *c,
+                                          struct luaws_str secret, struct luaws_str day,
+                                          struct luaws_str region,
+                                          struct luaws_str service) {
   struct luaws_signing_key *k = &c->keys[0];
   for (int i = 0; i < LUAWS_SIGNING_KEYS; i++) {
     struct luaws_signing_key *candidate = &c->keys[i];
     if (is_key_for(candidate, secret, day, region, service)) {
       candidate->last_used = ++c->clock;
-      return candidate->mac;
+      return candidate;
     }
     if (candidate->last_used < k->last_used) k = candidate;
   }
   drop_key(k);
-  k->mac = luaws_hmac_new();
   /* Room first: growing later would leave a copy of the secret behind in freed memory. */
-  bool ok =
-      k->mac &&
-      luaws_buf_reserve(&k->text, secret.len + day.len + region.len + service.len + 1) &&
-      derive(k->mac, secret, day, region, service);
+  luaws_buf_reserve(&k->text, secret.len + day.len + region.len + service.len + 1);
   luaws_buf_append_str(&k->text, secret);
   luaws_buf_append_str(&k->text, day);
   luaws_buf_append_str(&k->text, region);
   luaws_buf_append_str(&k->text, service);
-  if (!ok || k->text.failed) {
+  if (k->text.failed) {
     drop_key(k);
     return NULL;
   }
   k->secret_len = secret.len;
   k->region_len = region.len;
   k->last_used = ++c->clock;
+  return k;
+}
+
+EVP_MAC_CTX *luaws_key_cache_get(struct luaws_key_cache *c, struct luaws_str secret,
+                                 struct luaws_str day, struct luaws_str region,
+                                 struct luaws_str service) {
+  struct luaws_signing_key *k = take_key(c, secret, day, region, service);
+  if (!k || k->mac) return k ? k->mac : NULL;
+  k->mac = luaws_hmac_new();
+  if (!k->mac || !derive(k->mac, secret, day, region, service)) drop_key(k);
   return k->mac;
+}
+
+EVP_PKEY *luaws_key_cache_get_pair(struct luaws_key_cache *c, struct luaws_str secret,
+                                   struct luaws_str access_key) {
+  struct luaws_str none = LUAWS_STR("");
+  struct luaws_signing_key *k = take_key(c, secret, none, access_key, none);
+  if (!k || k->pair) return k ? k->pair : NULL;
+  k->pair = luaws_sigv4a_derive(access_key, secret);
+  if (!k->pair) drop_key(k);
+  return k->pair;
 }

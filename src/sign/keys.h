@@ -10,7 +10,8 @@ enum { LUAWS_SIGNING_KEYS = 16 };
 
 /* What one derived key is good for. */
 struct luaws_signing_key {
-  EVP_MAC_CTX *mac;      /* keyed and ready */
+  EVP_MAC_CTX *mac;      /* SIGV4: keyed and ready */
+  EVP_PKEY *pair;        /* SIGV4A: day and service are empty, region is the access key */
   struct luaws_buf text; /* secret, day, region and service in a row */
   size_t secret_len;
   size_t region_len;
@@ -32,5 +33,17 @@ struct luaws_key_cache {
 EVP_MAC_CTX *luaws_key_cache_get(struct luaws_key_cache *c, struct luaws_str secret,
                                  struct luaws_str day, struct luaws_str region,
                                  struct luaws_str service);
+
+/* The key pair of an access key and its secret for SIGV4A, likewise. */
+EVP_PKEY *luaws_key_cache_get_pair(struct luaws_key_cache *c, struct luaws_str secret,
+                                   struct luaws_str access_key);
+
+/* sigv4a.c: derives that pair; NULL without memory. */
+EVP_PKEY *luaws_sigv4a_derive(struct luaws_str access_key, struct luaws_str secret);
+
+enum { LUAWS_ECDSA_MOST_BYTES = 80 };
+/* The signature of a digest in DER at out. Returns its length, 0 when OpenSSL refuses. */
+size_t luaws_ecdsa_sign(EVP_PKEY *pair, const unsigned char digest[LUAWS_SHA256_BYTES],
+                        unsigned char out[LUAWS_ECDSA_MOST_BYTES]);
 
 #endif

@@ -1,5 +1,5 @@
-/* Signing a request: AWS Signature Version 4 in headers and in the query (presigned
- * URLs). */
+/* Signing a request: AWS Signature Version 4 and 4A in headers and in the query
+   (presigned URLs), and bearer tokens. */
 #ifndef LUAWS_SIGN_SIGN_H
 #define LUAWS_SIGN_SIGN_H
 
@@ -29,13 +29,14 @@ enum luaws_payload_hash {
 
 enum luaws_sign_algorithm {
   LUAWS_SIGN_SIGV4,
+  LUAWS_SIGN_SIGV4A, /* asymmetric: one signature is good in a set of regions */
 };
 
 struct luaws_sign_opts {
   enum luaws_sign_algorithm algorithm;
   struct luaws_str service; /* signing name */
-  struct luaws_str region;
-  int64_t time_s; /* seconds since the epoch */
+  struct luaws_str region;  /* SIGV4A: the region set: "*", "us-east-1,us-west-2" */
+  int64_t time_s;           /* seconds since the epoch */
   enum luaws_payload_hash payload;
   bool add_content_sha256; /* send x-amz-content-sha256 (S3 wants it) */
   bool double_encode;      /* encode the path once more (all but the S3 family) */
@@ -62,5 +63,9 @@ struct luaws_sign_opts {
    hashed and cannot be rewound, before anything of it is read. */
 int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
                      const struct luaws_sign_opts *opts, struct luaws_error *err);
+
+/* Sets "Authorization: Bearer <token>". "NoAuthTokenError" without a token. */
+int luaws_bearer_sign(struct luaws_request *req, struct luaws_str token,
+                      struct luaws_error *err);
 
 #endif

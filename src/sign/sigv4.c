@@ -1,5 +1,5 @@
-/* AWS Signature Version 4, in AWS's own steps: canonical request, string to sign, signing
-   key, signature; then where it goes, a header or the query.
+/* AWS Signature Version 4 and 4A, in AWS's own steps: canonical request, string to sign,
+   signing key, signature; then where it goes, a header or the query.
 
    A signature covers the text of a request that the server rebuilds from what it
    received, so all rules here are about making both texts the same: header names in lower
@@ -15,7 +15,6 @@
 #include "base/uri.h"
 #include "sign/keys.h"
 
-#define ALGORITHM "AWS4-HMAC-SHA256"
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* A header or a pair of the query, ready to be sorted. */
@@ -29,13 +28,15 @@ struct sign_state {
   const struct luaws_creds *creds;
   const struct luaws_sign_opts *opts;
   struct luaws_key_cache *cache; /* scratch: its buffers */
+  struct luaws_str algorithm;    /* "AWS4-HMAC-SHA256" */
   struct luaws_str datetime;     /* "20260131T080000Z" */
   struct luaws_str scope;        /* "20260131/us-east-1/s3/aws4_request" */
   struct luaws_str payload;      /* what the last line of the canonical request says */
   struct pair *headers;          /* to be signed, sorted by name in lower case */
   size_t header_count;
-  struct luaws_str signed_headers; /* "host;x-amz-date" */
-  char signature[2 * LUAWS_SHA256_BYTES];
+  struct luaws_str signed_headers;            /* "host;x-amz-date" */
+  char signature[2 * LUAWS_ECDSA_MOST_BYTES]; /* in hex */
+  size_t signature_len;
 };
 
 /* What proxies and libraries add, drop or rewrite on the way. */
@@ -70,6 +71,10 @@ static bool is_one_of(struct luaws_str s, const struct luaws_str *list, size_t c
     if (luaws_str_eq(s, list[i])) return true;
   }
   return false;
+}
+
+static bool is_asymmetric(const struct sign_state *st) {
+  return st->opts->algorithm == LUAWS_SIGN_SIGV4A;
 }
 
 /* A text of the request's own arena. */
@@ -256,11 +261,13 @@ static int prepare_scope(struct sign_state *st, struct luaws_error *err) {
   }
   st->datetime = keep(st, text);
   luaws_buf_truncate(text, 8);
-  const struct luaws_str rest[] = {LUAWS_STR("/"), st->opts->region,
-                                   LUAWS_STR("/"), st->opts->service,
-                                   LUAWS_STR("/"), LUAWS_STR("aws4_request")};
-  for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-    luaws_buf_append_str(text, rest[i]);
+  if (!is_asymmetric(st)) {
+    luaws_buf_append_char(text, '/');
+    luaws_buf_append_str(text, st->opts->region);
+  }
+  luaws_buf_append_char(text, '/');
+  luaws_buf_append_str(text, st->opts->service);
+  luaws_buf_append_cstr(text, "/aws4_request");
   st->scope = keep(st, text);
   return st->datetime.ptr && st->scope.ptr ? 0 : luaws_error_memory(err);
 }
@@ -332,7 +339,8 @@ static bool build_string_to_sign(struct sign_state *st) {
     return false;
   struct luaws_buf *out = &st->cache->to_sign;
   luaws_buf_reset(out);
-  luaws_buf_append_cstr(out, ALGORITHM "\n");
+  luaws_buf_append_str(out, st->algorithm);
+  luaws_buf_append_char(out, '\n');
   luaws_buf_append_str(out, st->datetime);
   luaws_buf_append_char(out, '\n');
   luaws_buf_append_str(out, st->scope);
@@ -345,17 +353,32 @@ static bool build_string_to_sign(struct sign_state *st) {
   return !out->failed;
 }
 
-static bool compute_signature(struct sign_state *st) {
-  unsigned char code[LUAWS_SHA256_BYTES];
+/* Puts the signature's bytes at out; returns their number, 0 on failure. */
+static size_t sign_text(struct sign_state *st, struct luaws_str text,
+                        unsigned char out[LUAWS_ECDSA_MOST_BYTES]) {
+  if (is_asymmetric(st)) {
+    unsigned char digest[LUAWS_SHA256_BYTES];
+    EVP_PKEY *pair =
+        luaws_key_cache_get_pair(st->cache, st->creds->secret_key, st->creds->access_key);
+    return pair && luaws_sha256(st->cache->md, text, digest)
+               ? luaws_ecdsa_sign(pair, digest, out)
+               : 0;
+  }
   EVP_MAC_CTX *key = luaws_key_cache_get(st->cache, st->creds->secret_key,
                                          luaws_str_sub(st->datetime, 0, 8),
                                          st->opts->region, st->opts->service);
-  if (!key || !luaws_hmac(key, luaws_buf_str(&st->cache->to_sign), code)) return false;
+  return key && luaws_hmac(key, text, out) ? LUAWS_SHA256_BYTES : 0;
+}
+
+static bool compute_signature(struct sign_state *st) {
+  unsigned char bytes[LUAWS_ECDSA_MOST_BYTES];
+  size_t len = sign_text(st, luaws_buf_str(&st->cache->to_sign), bytes);
   struct luaws_buf *text = &st->cache->text;
   luaws_buf_reset(text);
-  luaws_hex_encode(text, (struct luaws_str){(char *)code, sizeof code});
-  if (text->failed) return false;
-  memcpy(st->signature, text->ptr, sizeof st->signature);
+  luaws_hex_encode(text, (struct luaws_str){(char *)bytes, len});
+  if (!len || text->failed) return false;
+  memcpy(st->signature, text->ptr, text->len);
+  st->signature_len = text->len;
   return true;
 }
 
@@ -395,14 +418,15 @@ static bool set_token_header(struct sign_state *st) {
 static bool set_authorization(struct sign_state *st) {
   struct luaws_buf *text = &st->cache->text;
   luaws_buf_reset(text);
-  luaws_buf_append_cstr(text, ALGORITHM " Credential=");
+  luaws_buf_append_str(text, st->algorithm);
+  luaws_buf_append_cstr(text, " Credential=");
   luaws_buf_append_str(text, st->creds->access_key);
   luaws_buf_append_char(text, '/');
   luaws_buf_append_str(text, st->scope);
   luaws_buf_append_cstr(text, ", SignedHeaders=");
   luaws_buf_append_str(text, st->signed_headers);
   luaws_buf_append_cstr(text, ", Signature=");
-  luaws_buf_append(text, st->signature, sizeof st->signature);
+  luaws_buf_append(text, st->signature, st->signature_len);
   return !text->failed && luaws_headers_add(&st->req->headers, LUAWS_STR("Authorization"),
                                             luaws_buf_str(text));
 }
@@ -419,6 +443,8 @@ static int sign_headers(struct sign_state *st, struct luaws_error *err) {
   bool ok = set_date_headers(st) && (!token_first || set_token_header(st)) &&
             (!say_payload ||
              luaws_headers_set(h, LUAWS_STR("X-Amz-Content-SHA256"), st->payload)) &&
+            (!is_asymmetric(st) ||
+             luaws_headers_set(h, LUAWS_STR("X-Amz-Region-Set"), st->opts->region)) &&
             collect_headers(st) && sign_canonical(st) && set_authorization(st) &&
             (token_first || set_token_header(st));
   return ok ? 0 : luaws_error_memory(err);
@@ -468,7 +494,7 @@ static bool set_presign_query(struct sign_state *st) {
   struct luaws_buf *text = &st->cache->text;
   luaws_buf_reset(out);
   if (!keep_own_params(st, out)) return false;
-  append_param(out, LUAWS_STR("X-Amz-Algorithm"), LUAWS_STR(ALGORITHM));
+  append_param(out, LUAWS_STR("X-Amz-Algorithm"), st->algorithm);
   luaws_buf_reset(text);
   luaws_buf_append_str(text, st->creds->access_key);
   luaws_buf_append_char(text, '/');
@@ -478,6 +504,8 @@ static bool set_presign_query(struct sign_state *st) {
   luaws_buf_reset(text);
   luaws_buf_append_int(text, st->opts->expires_s);
   append_param(out, LUAWS_STR("X-Amz-Expires"), luaws_buf_str(text));
+  if (is_asymmetric(st))
+    append_param(out, LUAWS_STR("X-Amz-Region-Set"), st->opts->region);
   append_param(out, LUAWS_STR("X-Amz-SignedHeaders"), st->signed_headers);
   if (st->creds->session_token.len && !st->opts->omit_session_token)
     append_param(out, token_param(st), st->creds->session_token);
@@ -490,7 +518,7 @@ static bool append_presign_signature(struct sign_state *st) {
   luaws_buf_reset(out);
   luaws_buf_append_str(out, st->req->query);
   append_param(out, LUAWS_STR("X-Amz-Signature"),
-               (struct luaws_str){st->signature, sizeof st->signature});
+               (struct luaws_str){st->signature, st->signature_len});
   if (st->creds->session_token.len && st->opts->omit_session_token)
     append_param(out, token_param(st), st->creds->session_token);
   st->req->query = keep(st, out);
@@ -517,6 +545,8 @@ int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
                            "Unable to locate credentials");
   }
   struct sign_state st = {.req = req, .creds = creds, .opts = opts, .cache = opts->cache};
+  st.algorithm = is_asymmetric(&st) ? LUAWS_STR("AWS4-ECDSA-P256-SHA256")
+                                    : LUAWS_STR("AWS4-HMAC-SHA256");
   if (!st.cache) st.cache = luaws_key_cache_new();
   int rc = st.cache ? prepare_scope(&st, err) : luaws_error_memory(err);
   if (rc == 0) rc = opts->presign ? sign_query(&st, err) : sign_headers(&st, err);
