@@ -336,6 +336,46 @@ static void refuses_rules_that_are_too_deep(void **state) {
   luaws_buf_clear(&rules);
 }
 
+static void gives_errors_the_kinds_that_scripts_have_always_caught(void **state) {
+  static const struct {
+    const char *service, *text, *kind, *message;
+  } cases[] = {
+      {"s3", "Accelerate cannot be used with FIPS", "UnsupportedS3ConfigurationError",
+       "Unsupported configuration when using S3: Accelerate cannot be used with FIPS"},
+      {"s3", "Access Points do not support S3 Accelerate",
+       "UnsupportedS3AccesspointConfigurationError",
+       "Unsupported configuration when using S3 access-points: Access Points do not "
+       "support S3 Accelerate"},
+      {"s3", "Invalid ARN: bucket ARN is missing a region", "ParamValidationError",
+       "Parameter validation failed:\nInvalid ARN: bucket ARN is missing a region"},
+      {"s3", "INVALID arn: x", "ParamValidationError",
+       "Parameter validation failed:\nINVALID arn: x"},
+      {"s3control", "Invalid ARN: missing", "UnsupportedS3ControlArnError",
+       "S3 ARN \"arn:x\" provided is invalid for this operation. Invalid ARN: missing"},
+      {"s3control", "AccountId is required but not set", "ParamValidationError",
+       "Parameter validation failed:\nAccountId is required but not set"},
+      {"events", "EndpointId must be a valid host label.",
+       "InvalidEndpointConfigurationError",
+       "Invalid endpoint configuration: EndpointId must be a valid host label."},
+      {"sqs", "Invalid region in ARN: `us-we$t-2` (invalid DNS name)",
+       "InvalidHostLabelError",
+       "Invalid host label to be bound to the hostname of the endpoint: \"us-we$t-2\"."},
+      {"sqs", "Invalid ARN: x", "EndpointResolutionError", "Invalid ARN: x"},
+      {"s3", "S3 Express does not support Dual-stack.", "EndpointResolutionError",
+       "S3 Express does not support Dual-stack."},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct luaws_error err = {0};
+    luaws_error_set(&err, LUAWS_E_ENDPOINT, "EndpointResolutionError", "%s",
+                    cases[i].text);
+    luaws_endpoint_older_error(&err, luaws_str_from(cases[i].service),
+                               LUAWS_STR("arn:x"));
+    assert_string_equal(err.kind, cases[i].kind);
+    assert_string_equal(err.message, cases[i].message);
+    luaws_error_clear(&err);
+  }
+}
+
 /* ---- functions ---- */
 
 static void tells_urls_apart(void **state) {
@@ -427,6 +467,7 @@ int main(void) {
       cmocka_unit_test(evaluates_what_no_rule_of_aws_does),
       cmocka_unit_test(says_what_is_wrong_with_rules_and_where),
       cmocka_unit_test(refuses_rules_that_are_too_deep),
+      cmocka_unit_test(gives_errors_the_kinds_that_scripts_have_always_caught),
       cmocka_unit_test(tells_urls_apart),
       cmocka_unit_test(matches_region_patterns),
   };

@@ -59,4 +59,11 @@ int luaws_endpoint_resolve(const struct luaws_rules *rules,
                            struct luaws_arena *arena, struct luaws_endpoint *out,
                            struct luaws_error *err);
 
+/* Before there were rules, some of what they refuse had exceptions of their own, which
+   scripts catch to this day. Gives an "EndpointResolutionError" of this service
+   (botocore's name) that older kind and wording where it has one; bucket is the parameter
+   Bucket, if any. */
+void luaws_endpoint_older_error(struct luaws_error *err, struct luaws_str service,
+                                struct luaws_str bucket);
+
 #endif
