@@ -159,7 +159,7 @@ end
 
 --- The names of all services there is a model of.
 function Session:get_available_services()
-  return core.model_services(self._core, "service_names")
+  return core.model_services(self._core, "service")
 end
 
 --- The names of the services that have resources.

@@ -349,6 +349,12 @@ int luaws_client_resolve_default_endpoint(struct luaws_client *c,
                                           struct luaws_error *err) {
   struct luaws_endpoint_param *params = NULL;
   size_t count = 0;
+  struct luaws_error why = {0};
   int rc = c->rules ? collect(c, NULL, NULL, arena, &params, &count, err) : 0;
-  return rc ? rc : resolve(c, params, count, arena, out, err);
+  if (rc == 0) rc = resolve(c, params, count, arena, out, &why);
+  /* Some rules want more than a region: what is known without them is then all there is to say. */
+  if (why.code == LUAWS_E_ENDPOINT) rc = luaws_client_legacy_endpoint(c, arena, out, err);
+  else if (rc) luaws_error_move(err, &why);
+  luaws_error_clear(&why);
+  return rc;
 }

@@ -1,0 +1,96 @@
+-- What is opened is closed: many calls, sessions and bodies leave memory and descriptors as they were.
+local aws = require("luaws")
+local server = require("spec.support.server")
+
+local function resident_kb()
+  for line in io.lines("/proc/self/status") do
+    local kb = line:match("^VmRSS:%s+(%d+)")
+    if kb then
+      return tonumber(kb)
+    end
+  end
+end
+
+local function descriptors()
+  local stat <close> = io.open("/proc/self/stat")
+  local listing <close> = io.popen("ls /proc/" .. stat:read("n") .. "/fd | wc -l")
+  return listing:read("n")
+end
+
+local function settle()
+  collectgarbage()
+  collectgarbage()
+end
+
+describe("memory", function()
+  local peer
+  setup(function()
+    peer = server.start()
+    peer:reply{ body = '{"QueueUrls":["http://a","http://b"]}', always = true }
+  end)
+  teardown(function()
+    peer:stop()
+  end)
+
+  local function options()
+    return { endpoint_url = peer.url, aws_access_key_id = "a", aws_secret_access_key = "b", region_name = "us-east-1" }
+  end
+
+  local function grows_by(n, step)
+    for i = 1, n // 4 do
+      step(i)
+    end
+    settle()
+    local before, open = resident_kb(), descriptors()
+    for i = 1, n do
+      step(i)
+    end
+    settle()
+    return resident_kb() - before, descriptors() - open
+  end
+
+  it("stays flat over thousands of calls, good and bad", function()
+    local sqs = aws.client("sqs", options())
+    local kb, open = grows_by(4000, function(i)
+      if i % 2 == 0 then
+        sqs:list_queues{ QueueNamePrefix = "x" }
+      else
+        pcall(sqs.list_queues, sqs, { Wrong = i })
+      end
+    end)
+    assert.is_near(0, math.max(kb, 0), 2048)
+    assert.is_near(0, open, 2) -- one connection may be kept or have gone meanwhile
+  end)
+
+  it("stays flat over a thousand sessions opened and dropped", function()
+    local kb, open = grows_by(1000, function()
+      local session = aws.session{ region_name = "eu-west-1", aws_access_key_id = "a", aws_secret_access_key = "b" }
+      session:client("ec2"):generate_presigned_url("describe_regions")
+      session:client("s3"):generate_presigned_url("list_buckets")
+    end)
+    assert.is_near(0, math.max(kb, 0), 4096)
+    assert.is_near(0, open, 2) -- one connection may be kept or have gone meanwhile
+  end)
+
+  it("stays flat over clients that are dropped with their connections open", function()
+    local kb, open = grows_by(200, function()
+      aws.client("sqs", options()):list_queues{}
+      settle()
+    end)
+    assert.is_near(0, math.max(kb, 0), 2048)
+    assert.is_near(0, open, 2) -- one connection may be kept or have gone meanwhile
+  end)
+
+  it("stays flat over bodies that are left unread", function()
+    peer:reply{ body = ("x"):rep(300000), always = true }
+    local s3 = aws.client("s3", options())
+    local kb, open = grows_by(40, function()
+      local response = s3:get_object{ Bucket = "bucket", Key = "key" }
+      response.Body:read(10)
+      response = nil
+      settle()
+    end)
+    assert.is_near(0, math.max(kb, 0), 4096)
+    assert.is_near(0, open, 2) -- one connection may be kept or have gone meanwhile
+  end)
+end)
