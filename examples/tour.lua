@@ -41,8 +41,8 @@ local s3 = bucket.meta.client
 print("keys", s3:list_objects_v2{ Bucket = bucket.name }.KeyCount)
 
 -- Paginators follow the markers; `search` picks values out of all pages with JMESPath.
-local pages = s3:get_paginator("list_objects_v2"):paginate{ Bucket = bucket.name, PaginationConfig = { PageSize = 2 } }
-for key in pages:search("Contents[].Key") do
+local paginator = s3:get_paginator("list_objects_v2")
+for key in paginator:paginate{ Bucket = bucket.name, PaginationConfig = { PageSize = 2 } }:search("Contents[].Key") do
   print("page by page", key)
 end
 
@@ -69,7 +69,9 @@ local ok, err = pcall(s3.get_object, s3, { Bucket = bucket.name, Key = "missing"
 print("error", ok, err.code, err:is("NoSuchKey"), err)
 
 -- A URL that lets somebody else fetch one object for five minutes.
-local url = s3:generate_presigned_url("get_object", { Params = { Bucket = bucket.name, Key = "a.txt" }, ExpiresIn = 300 })
+local url = s3:generate_presigned_url("get_object", {
+  Params = { Bucket = bucket.name, Key = "a.txt" }, ExpiresIn = 300,
+})
 print("presigned", url:match("^[^?]+"), url:find("X-Amz-Signature", 1, true) ~= nil)
 
 -- Ten calls at once, no threads, results in order.

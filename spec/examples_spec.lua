@@ -1,0 +1,70 @@
+-- The examples do what the README says, against moto.
+local moto = require("spec.support.moto")
+local aws = require("luaws")
+
+local luaws = (os.getenv("LUAWS_BUILD") or "build") .. "/luaws"
+
+local function run(script)
+  local command = ("AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_DEFAULT_REGION=us-east-1 "
+    .. "'%s' examples/%s 2>&1"):format(moto.url, luaws, script)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read("a")
+end
+
+local function client(name)
+  return aws.client(name, { region_name = "us-east-1", endpoint_url = moto.url, aws_access_key_id = "a",
+    aws_secret_access_key = "b" })
+end
+
+local function run_instances(tags)
+  local ec2 = client("ec2")
+  local image = ec2:describe_images{ Owners = { "amazon" } }.Images[1].ImageId
+  return ec2:run_instances{ ImageId = image, MinCount = 1, MaxCount = 1,
+    TagSpecifications = tags and { { ResourceType = "instance", Tags = tags } } }.Instances[1].InstanceId
+end
+
+describe("the examples", function()
+  before_each(moto.reset)
+
+  it("tour.lua prints what the README shows", function()
+    local readme <close> = assert(io.open("README.md"))
+    local shown = assert(readme:read("a"):match("\n```\n(account\t.-)```"), "the README shows the tour's output")
+    local function plain(text)
+      return (text:gsub("i%-%x+", "i-0"):gsub("127%.0%.0%.1:%d+", "127.0.0.1:0"))
+    end
+    assert.equal(plain(shown), plain(run("tour.lua")))
+  end)
+
+  it("tag_audit.lua finds what lacks a tag", function()
+    local bare = run_instances()
+    run_instances({ { Key = "Name", Value = "n" }, { Key = "Owner", Value = "o" } })
+    local output = run("tag_audit.lua")
+    assert.matches("us%-east%-1 +" .. bare:gsub("%-", "%%-") .. " +lacks Name, Owner", output)
+    assert.matches("1 instances in %d+ regions lack tags", output)
+  end)
+
+  it("s3_prefix_sizes.lua adds up what lies under each prefix", function()
+    local s3 = client("s3")
+    s3:create_bucket{ Bucket = "bucket" }
+    for i = 1, 5 do
+      s3:put_object{ Bucket = "bucket", Key = "a/" .. i, Body = ("x"):rep(1024) }
+    end
+    s3:put_object{ Bucket = "bucket", Key = "f", Body = "y" }
+    assert.equal("     5.0 KiB         5 objects  a/\n         1 B         1 objects  (files)\n",
+      run("s3_prefix_sizes.lua bucket"))
+  end)
+
+  it("stop_idle.lua stops only what is idle, and only when told", function()
+    local idle, busy = run_instances(), run_instances()
+    for id, load in pairs{ [idle] = 1.5, [busy] = 90 } do
+      client("cloudwatch"):put_metric_data{ Namespace = "AWS/EC2", MetricData = { {
+        MetricName = "CPUUtilization", Value = load, Timestamp = os.time() - 100,
+        Dimensions = { { Name = "InstanceId", Value = id } },
+      } } }
+    end
+    assert.equal("would stop " .. idle .. ": at most 1.5% CPU\n1 of 2 running instances are idle; nothing was "
+      .. "stopped (say --really)\n", run("stop_idle.lua"))
+    assert.equal("stopping " .. idle .. ": at most 1.5% CPU\n1 of 2 running instances are idle\n",
+      run("stop_idle.lua --really"))
+  end)
+end)
