@@ -138,7 +138,10 @@ static int sign(lua_State *L) {
     return l_error_raise(L, &err);
   }
   bool debug = flag(L, "debug", false), presign = flag(L, "presign", false);
+  struct luaws_str algorithm = l_option(L, 3, "algorithm");
   struct luaws_sign_opts o = {
+      .algorithm =
+          luaws_str_is(algorithm, "sigv4a") ? LUAWS_SIGN_SIGV4A : LUAWS_SIGN_SIGV4,
       .service = l_option(L, 3, "service"),
       .region = l_option(L, 3, "region"),
       .time_s = integer(L, "time", (lua_Integer)time(NULL)),

@@ -28,7 +28,7 @@ local function sign_request(session, request, opts)
     end
   end
   local algorithm = opts.algorithm or "sigv4"
-  if algorithm ~= "sigv4" then
+  if algorithm ~= "sigv4" and algorithm ~= "sigv4a" then
     errors.raise("UnsupportedSignatureVersionError", "Signature version(s) are not supported: %s", algorithm)
   end
   if not opts.service then
@@ -42,7 +42,7 @@ local function sign_request(session, request, opts)
   for name, value in pairs(opts) do
     options[name] = value
   end
-  options.algorithm = nil
+  options.algorithm = algorithm
   options.region = opts.region or session.region_name
   if not options.region then
     errors.raise("NoRegionError", "You must specify a region.")

@@ -18,8 +18,9 @@ static int choose_scheme(const struct luaws_call *call,
   const struct luaws_endpoint *e = call->endpoint;
   *out = NULL;
   for (size_t i = 0; i < e->auth_scheme_count; i++) {
-    if (luaws_str_is(e->auth_schemes[i].name, "sigv4")) {
-      *out = &e->auth_schemes[i];
+    const struct luaws_auth_scheme *a = &e->auth_schemes[i];
+    if (luaws_str_is(a->name, "sigv4") || luaws_str_is(a->name, "sigv4a")) {
+      *out = a;
       return 0;
     }
   }
@@ -68,6 +69,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   int rc = choose_scheme(call, &scheme, err);
   if (rc) return rc;
   bool s3 = signs_as_s3(call);
+  bool asymmetric = scheme && luaws_str_is(scheme->name, "sigv4a");
   struct luaws_sign_opts o = {
       .service = scheme && scheme->signing_name.len
                      ? scheme->signing_name
@@ -83,6 +85,13 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
       .expires_s = call->presign_expires_s,
       .cache = c->keys,
   };
+  if (asymmetric) {
+    o.algorithm = LUAWS_SIGN_SIGV4A;
+    o.region = c->config->sigv4a_signing_region_set.len
+                   ? c->config->sigv4a_signing_region_set
+               : scheme->signing_region_set.len ? scheme->signing_region_set
+                                                : LUAWS_STR("*");
+  }
   if (o.region.len == 0) {
     return luaws_error_set(err, LUAWS_E_CONFIG, "NoRegionError",
                            "You must specify a region.");

@@ -318,6 +318,14 @@ static struct luaws_cached_endpoint *new_entry(struct luaws_str key) {
   return NULL;
 }
 
+static struct luaws_str text_param(const struct luaws_call *call, const char *name) {
+  for (size_t i = 0; i < call->endpoint_param_count; i++) {
+    const struct luaws_endpoint_param *p = &call->endpoint_params[i];
+    if (p->type == LUAWS_EP_STRING && luaws_str_is(p->name, name)) return p->text;
+  }
+  return LUAWS_STR_NONE;
+}
+
 int luaws_call_resolve_endpoint(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
   if (!c->endpoints) c->endpoints = calloc(1, sizeof *c->endpoints);
@@ -333,6 +341,7 @@ int luaws_call_resolve_endpoint(struct luaws_call *call, struct luaws_error *err
                      &entry->endpoint, err);
     if (rc) {
       luaws_endpoint_release(&entry->endpoint);
+      luaws_endpoint_older_error(err, c->service_name, text_param(call, "Bucket"));
       return rc;
     }
     if (*slot) luaws_endpoint_release(&(*slot)->endpoint);
@@ -352,9 +361,12 @@ int luaws_client_resolve_default_endpoint(struct luaws_client *c,
   struct luaws_error why = {0};
   int rc = c->rules ? collect(c, NULL, NULL, arena, &params, &count, err) : 0;
   if (rc == 0) rc = resolve(c, params, count, arena, out, &why);
-  /* Some rules want more than a region: what is known without them is then all there is to say. */
-  if (why.code == LUAWS_E_ENDPOINT) rc = luaws_client_legacy_endpoint(c, arena, out, err);
-  else if (rc) luaws_error_move(err, &why);
+  /* Some rules want more than a region: what is known without them is then all there is
+   * to say. */
+  if (why.code == LUAWS_E_ENDPOINT)
+    rc = luaws_client_legacy_endpoint(c, arena, out, err);
+  else if (rc)
+    luaws_error_move(err, &why);
   luaws_error_clear(&why);
   return rc;
 }
