@@ -7,6 +7,8 @@
      -> {"result": {}, "request_id"?}, and of an error "code", "message", "shape", …
    {"service", "operation", "check": params} -> {}
 
+   (with "protocol": "smithy-rpc-v2-cbor" in that one, whatever the service speaks)
+
    or {"error": kind, "message"}. A map {"$float": text} or {"$bytes": base64} among the
    parameters stands for what JSON has no word for; so does {"$stream": ""} in results. */
 #ifndef LUAWS_SPEC_WIRE_H
@@ -15,6 +17,7 @@
 #include "base/encode.h"
 #include "model/model.h"
 #include "protocol/protocol.h"
+#include "protocol/protocols.h"
 #include "value/json.h"
 #include "value/tree.h"
 
@@ -28,6 +31,7 @@ struct wire {
   struct luaws_parser *parser;
   struct luaws_arena arena; /* of the line */
   struct luaws_buf out;
+  const struct luaws_protocol *protocol;
   struct luaws_error err;
 };
 
@@ -118,7 +122,7 @@ static int do_serialize(struct wire *t, const struct luaws_service *service,
   };
   int rc = luaws_request_set_url(&r, endpoint.ptr ? endpoint : LUAWS_STR("https://host"),
                                  &t->err);
-  if (rc == 0) rc = luaws_protocol_for(service)->serialize(&s, &t->err);
+  if (rc == 0) rc = t->protocol->serialize(&s, &t->err);
   if (rc == 0) {
     put(t, "method", r.method);
     put(t, "host", r.host);
@@ -172,7 +176,7 @@ static int do_parse(struct wire *t, const struct luaws_service *service,
                           .out = &w.base,
                           .arena = &t->arena,
                           .parser = t->parser};
-  const struct luaws_protocol *protocol = luaws_protocol_for(service);
+  const struct luaws_protocol *protocol = t->protocol;
   struct luaws_str request_id = LUAWS_STR_NONE;
   struct luaws_service_error e = {0}, peeked = {0};
   bool failed = r.status >= 300;
@@ -215,7 +219,9 @@ static int answer(struct wire *t, struct luaws_str text) {
   const struct luaws_service *service = found;
   const struct luaws_operation *op =
       luaws_service_operation(service, luaws_tree_text(line, "operation"));
-  if (!op || !luaws_protocol_for(service)) {
+  bool cbor = luaws_str_is(luaws_tree_text(line, "protocol"), "smithy-rpc-v2-cbor");
+  t->protocol = cbor ? &luaws_protocol_cbor : luaws_protocol_for(service);
+  if (!op || !t->protocol) {
     return luaws_error_set(&t->err, LUAWS_E_ARGUMENT, "ValueError", "no such operation");
   }
   struct luaws_tree *params = (struct luaws_tree *)luaws_tree_get(line, "params");

@@ -15,7 +15,8 @@ struct answer_choice {
   const char *operation;
 };
 
-static inline void answer_read(const struct luaws_service *service,
+static inline void answer_read(const struct luaws_protocol *protocol,
+                               const struct luaws_service *service,
                                const struct luaws_operation *op, int status,
                                struct luaws_str body, struct luaws_parser *parser,
                                struct luaws_buf *out) {
@@ -31,7 +32,6 @@ static inline void answer_read(const struct luaws_service *service,
                           .out = &w.base,
                           .arena = &arena,
                           .parser = parser};
-  const struct luaws_protocol *protocol = luaws_protocol_for(service);
   struct luaws_str request_id = LUAWS_STR_NONE;
   struct luaws_service_error error, peeked;
   w.base.ops->begin_map(&w.base, 0, false);
@@ -50,7 +50,9 @@ static inline void answer_read(const struct luaws_service *service,
   luaws_arena_clear(&arena);
 }
 
-static inline int answer_fuzz(const struct answer_choice *choices, size_t count,
+/* protocol NULL: the service's own. */
+static inline int answer_fuzz(const struct luaws_protocol *protocol,
+                              const struct answer_choice *choices, size_t count,
                               int status, const uint8_t *data, size_t size) {
   static struct luaws_models *models;
   static struct luaws_parser *parser;
@@ -75,8 +77,9 @@ static inline int answer_fuzz(const struct answer_choice *choices, size_t count,
       luaws_service_operation(service, luaws_str_from(c->operation));
   struct luaws_str body = {(const char *)data + 1, size - 1};
   struct luaws_buf first = {0}, second = {0};
-  answer_read(service, op, status, body, parser, &first);
-  answer_read(service, op, status, body, parser, &second);
+  if (!protocol) protocol = luaws_protocol_for(service);
+  answer_read(protocol, service, op, status, body, parser, &first);
+  answer_read(protocol, service, op, status, body, parser, &second);
   if (!luaws_str_eq(luaws_buf_str(&first), luaws_buf_str(&second))) abort();
   luaws_buf_clear(&first);
   luaws_buf_clear(&second);

@@ -10,5 +10,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       {"lambda", "GetFunction"},    {"apigateway", "GetRestApi"},
   };
   int status = size > 1 && data[1] % 2 ? 500 : 400;
-  return answer_fuzz(choices, sizeof choices / sizeof *choices, status, data, size);
+  return answer_fuzz(NULL, choices, sizeof choices / sizeof *choices, status, data, size);
 }

@@ -10,5 +10,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       {"lambda", "ListFunctions"},     {"apigateway", "GetRestApis"},
       {"cloudwatch", "GetMetricData"}, {"emr", "ListClusters"},
   };
-  return answer_fuzz(choices, sizeof choices / sizeof *choices, 200, data, size);
+  return answer_fuzz(NULL, choices, sizeof choices / sizeof *choices, 200, data, size);
 }

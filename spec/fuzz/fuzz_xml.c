@@ -16,5 +16,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       {"cloudfront", "GetDistribution"},
       {"s3", "GetBucketPolicyStatus"},
   };
-  return answer_fuzz(choices, sizeof choices / sizeof *choices, 200, data, size);
+  return answer_fuzz(NULL, choices, sizeof choices / sizeof *choices, 200, data, size);
 }

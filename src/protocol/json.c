@@ -1,5 +1,6 @@
 /* json 1.0 and 1.1: one path, the operation's name in a header, one JSON object each way.
  */
+#include "protocol/answer.h"
 #include "protocol/json_body.h"
 #include "protocol/json_error.h"
 #include "protocol/protocols.h"
@@ -34,24 +35,12 @@ static int serialize(struct luaws_serialize *s, struct luaws_error *err) {
   return rc ? rc : luaws_request_finish(s, err);
 }
 
-/* The event stream of an answer: its other members come in the stream's first event. */
-static const struct luaws_member *event_member(const struct luaws_shape *output) {
-  for (unsigned i = 0; i < output->member_count; i++) {
-    const struct luaws_member *m = luaws_shape_member_at(output, i);
-    if (luaws_member_shape(m)->flags & LUAWS_SHAPE_EVENTSTREAM) return m;
-  }
-  return NULL;
-}
-
 static int parse(struct luaws_parse *p, struct luaws_str *request_id,
                  struct luaws_error *err) {
   const struct luaws_shape *output = luaws_ref_get(&p->operation->output);
   if (!output) return 0;
   if (p->operation->flags & LUAWS_OP_EVENTS_OUT) {
-    const struct luaws_member *m = event_member(output);
-    if (!m) return 0;
-    p->out->ops->key(p->out, luaws_ref_text(&m->name));
-    p->out->ops->stream(p->out);
+    luaws_write_event_stream(p->out, output);
     return 0;
   }
   return luaws_json_read(p->parser, p->response->body, output, true, p->out, err);

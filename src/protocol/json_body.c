@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "protocol/parser.h"
+#include "protocol/answer.h"
 #include "protocol/request.h"
 #include "protocol/scalar.h"
 
@@ -258,13 +259,6 @@ int luaws_json_write_input(struct luaws_serialize *s, struct luaws_error *err) {
 
 /* ---- reading ---- */
 
-/* Where a value stands, for messages; on the C stack, along the recursion. */
-struct place {
-  const struct place *up;
-  struct luaws_str name; /* or, when none, */
-  size_t index;
-};
-
 struct json_in {
   struct luaws_json *scan;
   struct luaws_parser *parser;
@@ -274,25 +268,8 @@ struct json_in {
   struct luaws_error *err;
 };
 
-static void write_place(struct luaws_buf *out, const struct place *p) {
-  if (!p) return;
-  write_place(out, p->up);
-  if (p->name.ptr) {
-    if (out->len) luaws_buf_append_char(out, '.');
-    luaws_buf_append_str(out, p->name);
-  } else {
-    luaws_buf_printf(out, "[%zu]", p->index);
-  }
-}
-
-static int bad_value(struct json_in *j, const struct place *at, const char *what) {
-  struct luaws_buf *path = &j->parser->scratch;
-  luaws_buf_reset(path);
-  write_place(path, at);
-  if (path->len == 0) luaws_buf_append_cstr(path, "the response");
-  return luaws_error_set(j->err, LUAWS_E_RESPONSE, "ResponseParserError",
-                         "Unable to parse response: %.*s: %s",
-                         LUAWS_STR_ARG(luaws_buf_str(path)), what);
+static int bad_value(struct json_in *j, const struct luaws_path *at, const char *what) {
+  return luaws_path_error(j->parser, at, what, j->err);
 }
 
 static int bad_json(struct json_in *j) {
@@ -304,7 +281,7 @@ static int bad_json(struct json_in *j) {
 }
 
 static int read_any(struct json_in *j, enum luaws_json_token token,
-                    const struct place *at) {
+                    const struct luaws_path *at) {
   struct luaws_json *s = j->scan;
   int rc = 0;
   switch (token) {
@@ -359,19 +336,11 @@ static int read_any(struct json_in *j, enum luaws_json_token token,
 }
 
 static int read_value(struct json_in *j, const struct luaws_shape *shape,
-                      enum luaws_json_token token, const struct place *at);
+                      enum luaws_json_token token, const struct luaws_path *at);
 
 /* Skips the value that follows a key. */
 static int skip_value(struct json_in *j) {
   return luaws_json_skip(j->scan, LUAWS_JSON_KEY) ? 0 : bad_json(j);
-}
-
-static void write_unknown(struct json_in *j, struct luaws_str name) {
-  j->ops->key(j->w, LUAWS_STR("SDK_UNKNOWN_MEMBER"));
-  j->ops->begin_map(j->w, 1, false);
-  j->ops->key(j->w, LUAWS_STR("name"));
-  j->ops->bytes(j->w, name);
-  j->ops->end_map(j->w);
 }
 
 /* A key of a union that the model does not know: a null there counts for nothing. */
@@ -388,12 +357,12 @@ static int read_unknown(struct json_in *j, unsigned *count) {
       !luaws_json_skip(s, token)) {
     return bad_json(j);
   }
-  if (++*count == 1) write_unknown(j, luaws_buf_str(name));
+  if (++*count == 1) luaws_write_unknown_member(j->w, luaws_buf_str(name));
   return 0;
 }
 
 static int read_members(struct json_in *j, const struct luaws_shape *shape,
-                        const struct place *at) {
+                        const struct luaws_path *at) {
   struct luaws_json *s = j->scan;
   unsigned hint = 0, count = 0;
   enum luaws_json_token token;
@@ -410,7 +379,7 @@ static int read_members(struct json_in *j, const struct luaws_shape *shape,
     if (token == LUAWS_JSON_NULL) continue;
     if (token == LUAWS_JSON_ERROR) return bad_json(j);
     count++;
-    struct place here = {.up = at, .name = luaws_ref_text(&m->name)};
+    struct luaws_path here = {.up = at, .name = luaws_ref_text(&m->name)};
     j->ops->key(j->w, here.name);
     rc = read_value(j, luaws_member_shape(m), token, &here);
     if (rc) return rc;
@@ -423,10 +392,10 @@ static int read_members(struct json_in *j, const struct luaws_shape *shape,
 }
 
 static int read_list(struct json_in *j, const struct luaws_shape *shape,
-                     const struct place *at) {
+                     const struct luaws_path *at) {
   const struct luaws_shape *item = luaws_member_shape(luaws_shape_member_at(shape, 0));
   enum luaws_json_token token;
-  struct place here = {.up = at};
+  struct luaws_path here = {.up = at};
   for (; (token = luaws_json_next(j->scan)) != LUAWS_JSON_END_LIST; here.index++) {
     if (token == LUAWS_JSON_ERROR) return bad_json(j);
     int rc = 0;
@@ -441,24 +410,26 @@ static int read_list(struct json_in *j, const struct luaws_shape *shape,
 }
 
 static int read_map(struct json_in *j, const struct luaws_shape *shape,
-                    const struct place *at) {
+                    const struct luaws_path *at) {
   struct luaws_json *s = j->scan;
   const struct luaws_shape *value = luaws_member_shape(luaws_shape_member_at(shape, 1));
   enum luaws_json_token token;
   while ((token = luaws_json_next(s)) == LUAWS_JSON_KEY) {
-    /* A key without escapes lies in the text itself and can be named later. */
-    struct place here = {.up = at, .name = s->text};
+    /* A key without escapes lies in the text itself and outlives the next token. */
+    struct luaws_path here = {.up = at, .name = s->text};
     if (s->text.ptr < s->input.ptr || s->text.ptr >= s->input.ptr + s->input.len) {
-      here.name = LUAWS_STR("*");
+      luaws_buf_reset(&j->parser->key);
+      luaws_buf_append_str(&j->parser->key, s->text);
+      here.name = luaws_buf_str(&j->parser->key);
     }
-    j->ops->key(j->w, s->text);
     token = luaws_json_next(s);
+    if (token == LUAWS_JSON_ERROR) return bad_json(j);
+    if (token == LUAWS_JSON_NULL && !(shape->flags & LUAWS_SHAPE_SPARSE)) continue;
+    j->ops->key(j->w, here.name);
+    if (here.name.ptr == j->parser->key.ptr) here.name = LUAWS_STR("*");
     int rc = 0;
     if (token == LUAWS_JSON_NULL) {
       j->ops->null(j->w);
-    } else if (token == LUAWS_JSON_ERROR) {
-      j->ops->null(j->w);
-      rc = bad_json(j);
     } else {
       rc = read_value(j, value, token, &here);
     }
@@ -516,7 +487,7 @@ static const char *read_scalar(struct json_in *j, const struct luaws_shape *shap
 }
 
 static int read_value(struct json_in *j, const struct luaws_shape *shape,
-                      enum luaws_json_token token, const struct place *at) {
+                      enum luaws_json_token token, const struct luaws_path *at) {
   if (shape->flags & LUAWS_SHAPE_DOCUMENT) return read_any(j, token, at);
   int rc = 0;
   if (shape->type > LUAWS_TYPE_MAP) {

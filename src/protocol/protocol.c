@@ -15,6 +15,7 @@ const struct luaws_protocol *luaws_protocol_for(const struct luaws_service *serv
   case LUAWS_PROTOCOL_EC2:
     return &luaws_protocol_ec2;
   case LUAWS_PROTOCOL_CBOR:
+    return &luaws_protocol_cbor;
   case LUAWS_PROTOCOL_UNKNOWN:
     break;
   }

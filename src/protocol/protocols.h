@@ -9,5 +9,6 @@ extern const struct luaws_protocol luaws_protocol_ec2;
 extern const struct luaws_protocol luaws_protocol_json;
 extern const struct luaws_protocol luaws_protocol_rest_json;
 extern const struct luaws_protocol luaws_protocol_rest_xml;
+extern const struct luaws_protocol luaws_protocol_cbor;
 
 #endif

@@ -1,6 +1,7 @@
 #include "protocol/xml_read.h"
 
 #include "protocol/parser.h"
+#include "protocol/answer.h"
 #include "protocol/scalar.h"
 
 #include <expat.h>
@@ -224,11 +225,7 @@ static void unknown_member(struct luaws_xml_reading *x, struct frame *f,
   if (luaws_str_is(name, "__type")) return;
   count_union_member(x, f);
   if (x->rc) return;
-  x->ops->key(x->out, LUAWS_STR("SDK_UNKNOWN_MEMBER"));
-  x->ops->begin_map(x->out, 1, false);
-  x->ops->key(x->out, LUAWS_STR("name"));
-  x->ops->bytes(x->out, name);
-  x->ops->end_map(x->out);
+  luaws_write_unknown_member(x->out, name);
 }
 
 static void read_attributes(struct luaws_xml_reading *x, const struct luaws_shape *shape,
