@@ -1,0 +1,1 @@
+require("luaws").client("ec2")
