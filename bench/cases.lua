@@ -1,5 +1,6 @@
--- luaws bench/cases.lua CASE URL TIMES [FOLDER]: luaws' side of the benchmark. Prints what one operation cost.
-local case, url, times, folder = arg[1], arg[2], tonumber(arg[3]), arg[4]
+-- luaws bench/cases.lua CASE URL TIMES [PATH]: luaws' side of the benchmark. Prints what one operation cost.
+-- PATH: the CAs of the case tls, the file of json_alone.
+local case, url, times, path = arg[1], arg[2], tonumber(arg[3]), arg[4]
 local aws = require "luaws"
 
 local function client(name, more)
@@ -52,6 +53,7 @@ local function measure_memory(fn)
     kept[i + 1] = fn()
   end
   report{ kib = (resident_kib() - before) / times }
+  return kept
 end
 
 local CASES = {}
@@ -64,7 +66,7 @@ function CASES.call()
 end
 
 function CASES.tls()
-  local sqs = client("sqs", { verify = folder })
+  local sqs = client("sqs", { verify = path })
   assert(sqs:get_queue_url{ QueueName = "orders" }.QueueUrl)
 end
 
@@ -134,7 +136,7 @@ end
 
 function CASES.json_alone()
   local cjson = require "cjson"
-  local file <close> = assert(io.open(folder))
+  local file <close> = assert(io.open(path))
   local text = file:read("a")
   measure(function()
     assert(cjson.decode(text))

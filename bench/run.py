@@ -201,7 +201,7 @@ def main():
     parser.add_argument("--rounds", type=int, help="how often everything is measured")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all numbers there")
     parser.add_argument("case", nargs="*", help="only cases whose name has this in it")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     rounds = options.rounds or (2 if options.quick else 5)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="luaws-bench-"))
     peer = None
