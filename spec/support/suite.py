@@ -33,7 +33,9 @@ def environment(build, home):
         TZ="UTC",
         LUAWS_BUILD=build,
         LUAWS_ROOT=ROOT,
-        ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1",
+        # Freed memory is kept back, to notice when it is used, but not so much that a spec which watches the
+        # size of the process sees nothing else.
+        ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:quarantine_size_mb=8",
         LSAN_OPTIONS=f'suppressions="{suppressions}":print_suppressions=0',
         UBSAN_OPTIONS="print_stacktrace=1",
     )
