@@ -202,6 +202,15 @@ describe("paginator", function()
     assert.same({}, list_of(pages:search("Nothing")))
   end)
 
+  it("keeps the results of all pages where the first page's extras hold them too", function()
+    -- devops-guru's GetResourceCollection: the extras once put the first page's list over all of them.
+    local pages = paginate.new("m", function(params)
+      local part = { Names = { params.M and "b" or "a" }, Kind = params.M or "first" }
+      return { R = part, N = not params.M and "n" }
+    end, { input_token = "M", output_token = "N", result_key = "R.Names", non_aggregate_keys = { "R" } })
+    assert.same({ R = { Names = { "a", "b" }, Kind = "first" } }, pages:paginate():build_full_result())
+  end)
+
   it("shares the requests between result_key_iters", function()
     local calls = 0
     local paginator = paginate.new("m", function(params)

@@ -291,12 +291,14 @@ function Pages:search(expression)
   end
 end
 
+-- Adds what the first page says beside its results. Where that holds the results too (devops-guru's
+-- ResourceCollection), those of all pages stay.
 local function merge(target, source)
   for key, item in pairs(source) do
-    if type(item) == "table" and type(target[key]) == "table" and item[1] == nil then
-      merge(target[key], item)
-    else
+    if type(item) ~= "table" or type(target[key]) ~= "table" then
       target[key] = item
+    elseif item[1] == nil then
+      merge(target[key], item)
     end
   end
 end
