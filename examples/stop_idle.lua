@@ -1,4 +1,5 @@
--- Stops running instances whose CPU stayed below a limit for a day. Only says what it would do unless told --really.
+-- Stops running instances whose CPU stayed below a limit for a day. Only says what it would do unless told
+-- --really.
 --   luaws examples/stop_idle.lua [--really] [--below PERCENT]
 local aws = require "luaws"
 
@@ -35,7 +36,8 @@ local function busiest_hour(instance_id)
 end
 
 local running = {}
-for instance in ec2.instances:filter{ Filters = { { Name = "instance-state-name", Values = { "running" } } } } do
+local is_running = { Name = "instance-state-name", Values = { "running" } }
+for instance in ec2.instances:filter{ Filters = { is_running } } do
   running[#running + 1] = instance
 end
 

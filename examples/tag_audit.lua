@@ -34,7 +34,8 @@ local found = aws.async.map(regions, function(region)
   for instance in pages:search("Reservations[].Instances[]") do
     local missing = missing_tags(instance)
     if #missing > 0 then
-      lines[#lines + 1] = ("%-15s %-20s lacks %s"):format(region, instance.InstanceId, table.concat(missing, ", "))
+      lines[#lines + 1] = ("%-15s %-20s lacks %s"):format(region, instance.InstanceId,
+        table.concat(missing, ", "))
     end
   end
   return lines

@@ -41,8 +41,10 @@ local s3 = bucket.meta.client
 print("keys", s3:list_objects_v2{ Bucket = bucket.name }.KeyCount)
 
 -- Paginators follow the markers; `search` picks values out of all pages with JMESPath.
-local paginator = s3:get_paginator("list_objects_v2")
-for key in paginator:paginate{ Bucket = bucket.name, PaginationConfig = { PageSize = 2 } }:search("Contents[].Key") do
+local pages = s3:get_paginator("list_objects_v2"):paginate{
+  Bucket = bucket.name, PaginationConfig = { PageSize = 2 },
+}
+for key in pages:search("Contents[].Key") do
   print("page by page", key)
 end
 

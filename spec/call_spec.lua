@@ -30,7 +30,8 @@ describe("a call", function()
   end)
 
   it("sends what the model says and returns what the service answers", function()
-    peer:reply{ headers = { ["x-amzn-RequestId"] = "the-id", ["Content-Type"] = "application/x-amz-json-1.0" },
+    peer:reply{
+      headers = { ["x-amzn-RequestId"] = "the-id", ["Content-Type"] = "application/x-amz-json-1.0" },
       body = '{"QueueUrls":["http://q/1"],"NextToken":null}' }
     local response = client(peer):list_queues{ QueueNamePrefix = "q" }
     assert.same({ "http://q/1" }, response.QueueUrls)
@@ -42,7 +43,8 @@ describe("a call", function()
     local request = peer:requests()[1]
     assert.equal("POST", request.method)
     assert.equal("AmazonSQS.ListQueues", request.headers["x-amz-target"])
-    assert.matches("^AWS4%-HMAC%-SHA256 Credential=AKIDEXAMPLE/%d+/us%-east%-1/sqs/aws4_request", request.headers.authorization)
+    assert.matches("^AWS4%-HMAC%-SHA256 Credential=AKIDEXAMPLE/%d+/us%-east%-1/sqs/aws4_request",
+      request.headers.authorization)
     assert.equal('{"QueueNamePrefix":"q"}', request.body)
   end)
 
@@ -53,7 +55,8 @@ describe("a call", function()
   end)
 
   it("raises what the service answered as an error with its code", function()
-    peer:reply{ status = 400, headers = { ["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender" },
+    peer:reply{ status = 400,
+      headers = { ["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender" },
       body = '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}' }
     local c = client(peer, { config = {} })
     local err = raised(c.get_queue_url, c, { QueueName = "q" })
@@ -62,8 +65,8 @@ describe("a call", function()
     assert.equal("no such queue", err.message)
     assert.equal("GetQueueUrl", err.operation_name)
     assert.equal(400, err.response.ResponseMetadata.HTTPStatusCode)
-    assert.equal("An error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the GetQueueUrl operation: "
-      .. "no such queue", tostring(err))
+    assert.equal("An error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the GetQueueUrl "
+      .. "operation: no such queue", tostring(err))
     assert.is_true(err:is("QueueDoesNotExist"))
     assert.is_true(err:is(c.exceptions.QueueDoesNotExist))
     assert.is_false(err:is(c.exceptions.InvalidMessageContents))
@@ -113,7 +116,8 @@ describe("a call", function()
   end)
 
   it("raises nothing through client.try", function()
-    peer:reply({ status = 400, body = '{"__type":"AccessDenied","message":"no"}' }, { body = '{"QueueUrls":["u"]}' })
+    peer:reply({ status = 400, body = '{"__type":"AccessDenied","message":"no"}' },
+      { body = '{"QueueUrls":["u"]}' })
     local c = client(peer)
     local response, err = c.try:list_queues{}
     assert.is_nil(response)
@@ -162,7 +166,8 @@ describe("a call", function()
     local err = raised(c.list_queues, c, {})
     assert.equal("NoCredentialsError", err.kind)
     assert.equal("Unable to locate credentials", err.message)
-    local unsigned = session:client("sqs", { endpoint_url = peer.url, config = { signature_version = aws.UNSIGNED } })
+    local unsigned = session:client("sqs", { endpoint_url = peer.url,
+      config = { signature_version = aws.UNSIGNED } })
     unsigned:list_queues{}
     assert.is_nil(peer:requests()[1].headers.authorization)
   end)

@@ -3,7 +3,8 @@ local aws = require("luaws")
 local core = require("luaws.core")
 
 describe("every service", function()
-  local session = aws.session{ region_name = "us-east-1", aws_access_key_id = "a", aws_secret_access_key = "b" }
+  local session = aws.session{ region_name = "us-east-1", aws_access_key_id = "a",
+    aws_secret_access_key = "b" }
   local services = session:get_available_services()
 
   it("is there in the number that AWS has", function()

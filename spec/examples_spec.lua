@@ -5,8 +5,8 @@ local aws = require("luaws")
 local luaws = (os.getenv("LUAWS_BUILD") or "build") .. "/luaws"
 
 local function run(script)
-  local command = ("AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b AWS_DEFAULT_REGION=us-east-1 "
-    .. "'%s' examples/%s 2>&1"):format(moto.url, luaws, script)
+  local command = ("AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b "
+    .. "AWS_DEFAULT_REGION=us-east-1 '%s' examples/%s 2>&1"):format(moto.url, luaws, script)
   local pipe <close> = assert(io.popen(command))
   return pipe:read("a")
 end
@@ -28,7 +28,7 @@ describe("the examples", function()
 
   it("tour.lua prints what the README shows", function()
     local readme <close> = assert(io.open("README.md"))
-    local shown = assert(readme:read("a"):match("\n```\n(account\t.-)```"), "the README shows the tour's output")
+    local shown = assert(readme:read("a"):match("\n```\n(account\t.-)```"), "the tour's output is shown")
     local function plain(text)
       return (text:gsub("i%-%x+", "i-0"):gsub("127%.0%.0%.1:%d+", "127.0.0.1:0"))
     end
@@ -62,8 +62,8 @@ describe("the examples", function()
         Dimensions = { { Name = "InstanceId", Value = id } },
       } } }
     end
-    assert.equal("would stop " .. idle .. ": at most 1.5% CPU\n1 of 2 running instances are idle; nothing was "
-      .. "stopped (say --really)\n", run("stop_idle.lua"))
+    assert.equal("would stop " .. idle .. ": at most 1.5% CPU\n"
+      .. "1 of 2 running instances are idle; nothing was stopped (say --really)\n", run("stop_idle.lua"))
     assert.equal("stopping " .. idle .. ": at most 1.5% CPU\n1 of 2 running instances are idle\n",
       run("stop_idle.lua --really"))
   end)

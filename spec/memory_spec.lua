@@ -11,6 +11,13 @@ local function resident_kb()
   end
 end
 
+-- AddressSanitizer keeps freed memory on purpose: there LeakSanitizer looks for what is lost, and the
+-- size says nothing.
+local function sanitized()
+  local maps <close> = io.open("/proc/self/maps")
+  return maps:read("a"):find("libasan", 1, true) ~= nil
+end
+
 local function descriptors()
   local stat <close> = io.open("/proc/self/stat")
   local listing <close> = io.popen("ls /proc/" .. stat:read("n") .. "/fd | wc -l")
@@ -33,7 +40,8 @@ describe("memory", function()
   end)
 
   local function options()
-    return { endpoint_url = peer.url, aws_access_key_id = "a", aws_secret_access_key = "b", region_name = "us-east-1" }
+    return { region_name = "us-east-1", endpoint_url = peer.url, aws_access_key_id = "a",
+      aws_secret_access_key = "b" }
   end
 
   local function grows_by(n, step)
@@ -46,7 +54,7 @@ describe("memory", function()
       step(i)
     end
     settle()
-    return resident_kb() - before, descriptors() - open
+    return sanitized() and 0 or resident_kb() - before, descriptors() - open
   end
 
   it("stays flat over thousands of calls, good and bad", function()
@@ -64,7 +72,8 @@ describe("memory", function()
 
   it("stays flat over a thousand sessions opened and dropped", function()
     local kb, open = grows_by(1000, function()
-      local session = aws.session{ region_name = "eu-west-1", aws_access_key_id = "a", aws_secret_access_key = "b" }
+      local session = aws.session{ region_name = "eu-west-1", aws_access_key_id = "a",
+        aws_secret_access_key = "b" }
       session:client("ec2"):generate_presigned_url("describe_regions")
       session:client("s3"):generate_presigned_url("list_buckets")
     end)
@@ -85,9 +94,7 @@ describe("memory", function()
     peer:reply{ body = ("x"):rep(300000), always = true }
     local s3 = aws.client("s3", options())
     local kb, open = grows_by(40, function()
-      local response = s3:get_object{ Bucket = "bucket", Key = "key" }
-      response.Body:read(10)
-      response = nil
+      s3:get_object{ Bucket = "bucket", Key = "key" }.Body:read(10)
       settle()
     end)
     assert.is_near(0, math.max(kb, 0), 4096)

@@ -4,8 +4,8 @@
 ---       return aws.client("ec2", { region_name = region }):describe_instances{}
 ---     end, { concurrency = 10 })
 ---
---- A task is a coroutine. A call made in one yields to the scheduler below; core.turn says which coroutines can go
---- on. Outside any task the same functions block: they run the scheduler until what they wait for is done.
+--- A task is a coroutine. A call made in one yields to the scheduler below; core.turn says which coroutines
+--- can go on. Outside any task the same functions block: they run the scheduler until what they wait for is done.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 
@@ -147,8 +147,9 @@ local function start(fn, ...)
   if type(fn) ~= "function" then
     errors.raise("TypeError", "a task needs a function, not a %s", type(fn))
   end
-  local task = setmetatable({ _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...) },
-    task_mt)
+  local task = setmetatable({
+    _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...),
+  }, task_mt)
   tasks[task._co] = task
   enqueue(task)
   return task
@@ -238,8 +239,9 @@ function async.run(fn, ...)
   return task:await()
 end
 
---- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core first when
---- `blocking` and none can. Returns whether the task is done, and if so, true and its results or false and its error.
+--- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core first
+--- when `blocking` and none can. Returns whether the task is done, and if so, true and its results or false and
+--- its error.
 ---@param task table
 ---@param blocking boolean|nil
 function async.poll(task, blocking)
@@ -268,8 +270,8 @@ function async.gather(...)
   return table.unpack(results, 1, #list)
 end
 
---- Calls fn(item, index) for every item, several at once; returns the results in order. The first error cancels
---- the rest and is raised.
+--- Calls fn(item, index) for every item, several at once; returns the results in order. The first error
+--- cancels the rest and is raised.
 ---@param list table a sequence
 ---@param fn function
 ---@param opts table|nil { concurrency = 10 }

@@ -26,7 +26,8 @@ function presign.url(client, method, opts)
   end
   local expires = opts.ExpiresIn or DEFAULT_EXPIRES_S
   if math.type(expires) ~= "integer" or expires < 1 then
-    errors.raise("ValueError", "ExpiresIn must be a positive number of whole seconds, not %s", tostring(expires))
+    errors.raise("ValueError", "ExpiresIn must be a positive number of whole seconds, not %s",
+      tostring(expires))
   end
   local params = require("luaws.hooks").asked_params(client, operation.name, opts.Params or {})
   return core.presign(client, operation.name, params, expires, opts.HttpMethod)

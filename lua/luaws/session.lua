@@ -15,7 +15,8 @@ local OPTIONS = {
   aws_account_id = "string", region_name = "string", profile_name = "string", data_path = "string",
 }
 local CLIENT_OPTIONS = {
-  region_name = "string", api_version = "string", use_ssl = "boolean", verify = "any", endpoint_url = "string",
+  region_name = "string", api_version = "string", use_ssl = "boolean", verify = "any",
+  endpoint_url = "string",
   aws_access_key_id = "string", aws_secret_access_key = "string", aws_session_token = "string",
   aws_account_id = "string", config = "table",
 }
@@ -48,7 +49,7 @@ end
 ---@return table
 function session.new(opts)
   opts = check_options("session", opts, OPTIONS)
-  -- In a session's own fields: _core, the C side; _client_defaults, options of every client (the shell's flags).
+  -- A session's own fields: _core, the C side; _client_defaults, options of every client (the shell's flags).
   return setmetatable({ _core = core.session(opts), _client_defaults = nil, _events = nil }, session_mt)
 end
 

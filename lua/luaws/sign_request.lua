@@ -1,4 +1,4 @@
---- session:sign_request: a signature for any HTTP request, for services behind AWS auth that are not AWS APIs.
+--- session:sign_request: a signature for any HTTP request, for what is behind AWS auth and no AWS API.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 
