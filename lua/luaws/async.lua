@@ -5,7 +5,8 @@
 ---     end, { concurrency = 10 })
 ---
 --- A task is a coroutine. A call made in one yields to the scheduler below; core.turn says which coroutines
---- can go on. Outside any task the same functions block: they run the scheduler until what they wait for is done.
+--- can go on. Outside any task the same functions block: they run the scheduler until what they wait for is
+--- done.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 
@@ -239,9 +240,9 @@ function async.run(fn, ...)
   return task:await()
 end
 
---- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core first
---- when `blocking` and none can. Returns whether the task is done, and if so, true and its results or false and
---- its error.
+--- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core
+--- first when `blocking` and none can. Returns whether the task is done, and if so, true and its results or
+--- false and its error.
 ---@param task table
 ---@param blocking boolean|nil
 function async.poll(task, blocking)
