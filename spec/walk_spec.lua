@@ -1,4 +1,6 @@
 -- The whole walk takes a minute or two; a few operations of it are looked at every time.
+local quote = require("spec.support.child").quote
+
 describe("the walk over operations", function()
   local root = os.getenv("LUAWS_ROOT") or "."
   local build = os.getenv("LUAWS_BUILD") or root .. "/build"
@@ -13,7 +15,8 @@ describe("the walk over operations", function()
   end
 
   local function walk(options)
-    local command = ("%s %s/scripts/walk --build %s %s 2>&1"):format(python(), root, build, options)
+    local command = ("%s %s --build %s %s 2>&1"):format(quote(python()), quote(root .. "/scripts/walk"),
+      quote(build), options)
     local pipe = assert(io.popen(command))
     local output = pipe:read("a")
     return pipe:close() or false, output
