@@ -29,7 +29,7 @@ local families_of = setmetatable({}, { __mode = "k" })
 function Family:definition(name, client)
   local found = self._definitions[name]
   if not found then
-    found = name == self.service_name and definition.of_service(self, client)
+    found = name == self.service_name and definition.of_service(self)
       or definition.of_resource(self, name, client)
     self._definitions[name] = found
   end

@@ -304,7 +304,9 @@ function class.new(family, definition, name, client)
     __tostring = show,
   }
   inject(self, client)
-  self.loadable = self.methods.load ~= nil or definition.members.load ~= nil
+  -- A service has no load; asking its definition would read it.
+  self.loadable = self.methods.load ~= nil
+    or name ~= family.service_name and definition.members.load ~= nil
   return self
 end
 

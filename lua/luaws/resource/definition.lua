@@ -116,13 +116,16 @@ end
 ---@param client userdata of the service; models are read through it
 ---@return table|nil
 function Definition:member(name, client)
+  if self._read then
+    self:_read(client)
+  end
   local member = self.members[name]
   if member == nil and self._find_other then
     member = self:_find_other(name, client)
   end
   if member == nil and not self._attributes_read then
-    self._attributes_read = true
     local shape = self._model.shape and client.meta.service_model:shape(self._model.shape)
+    self._attributes_read = true
     if shape then
       add_attributes(self, shape)
       member = self.members[name]
@@ -135,7 +138,6 @@ end
 ---@param client userdata
 ---@return table
 function Definition:names(client)
-  self:member("", client)
   self:subresources(client)
   return sorted_keys(self.members)
 end
@@ -144,6 +146,7 @@ end
 ---@param client userdata
 ---@return table
 function Definition:subresources(client)
+  self:member("", client)
   if self._read_others then
     self:_read_others(client)
   end
@@ -151,21 +154,22 @@ function Definition:subresources(client)
   return self._subresources
 end
 
-local function new(family, name, model, has)
-  local self = setmetatable({
+local function new(family, name)
+  return setmetatable({
     name = name,
     identifiers = {},
-    batch_actions = model.batchActions or {},
     members = {},
     family = family,
-    _model = model,
-    _has = has,
     _taken = { meta = true },
     _renamed = {},
     _subresources = {},
   }, definition_mt)
+end
+
+local function fill(self, model, has)
+  self._model, self._has = model, has
+  self.batch_actions = model.batchActions or {}
   add_all(self, model)
-  return self
 end
 
 --- The definition of a resource.
@@ -178,7 +182,9 @@ function definition.of_resource(family, name, client)
   if not model then
     errors.raise("KeyError", "the resource model of %s has no %s", family.service_name, tostring(name))
   end
-  return new(family, name, model, model.has)
+  local self = new(family, name)
+  fill(self, model, model.has)
+  return self
 end
 
 -- A resource that the service's own `has` does not speak of: all its identifiers are the caller's.
@@ -188,23 +194,27 @@ local function add_plain(self, name)
 end
 
 --- The definition of a service. Every resource of the model is a subresource of the service, under the
---- name that `has` gives it or its own; so that opening a service reads no resource, those of their own
---- name are found when asked for.
+--- name that `has` gives it or its own; those of their own name are found when asked for. Nothing is
+--- read before a member is, so that opening a service costs next to nothing.
 ---@param family table
----@param client userdata
 ---@return table
-function definition.of_service(family, client)
+function definition.of_service(family)
   local function read(through, ...)
     return core.model(through, "resources", family.service_name, family.api_version, ...)
   end
-  local model = read(client, "service") or {}
-  local has, spoken_of = {}, {}
-  for name, item in pairs(model.has or {}) do
-    if read(client, "resources", item.resource.type) then
-      has[name], spoken_of[item.resource.type] = item, true
+  local self = new(family, family.service_name)
+  local spoken_of = {}
+  self._read = function(_, client)
+    local model = read(client, "service") or {}
+    local has = {}
+    for name, item in pairs(model.has or {}) do
+      if read(client, "resources", item.resource.type) then
+        has[name], spoken_of[item.resource.type] = item, true
+      end
     end
+    fill(self, model, has)
+    self._read = nil
   end
-  local self = new(family, family.service_name, model, has)
   self._find_other = function(_, name, any_client)
     if spoken_of[name] or self.members[name] or not name:find("^%u")
       or not read(any_client, "resources", name) then
@@ -214,8 +224,9 @@ function definition.of_service(family, client)
     return self.members[name]
   end
   self._read_others = function(_, any_client)
+    local all = read(any_client, "resources") or {}
     self._read_others = nil
-    for name in pairs(read(any_client, "resources") or {}) do
+    for name in pairs(all) do
       if not spoken_of[name] and not self.members[name] then
         add_plain(self, name)
       end
