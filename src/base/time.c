@@ -183,6 +183,7 @@ static bool take_clock(struct cursor *c, struct luaws_time *t) {
 
 static bool parse_iso(struct cursor c, struct luaws_time *t, int *offset) {
   *t = (struct luaws_time){0};
+  *offset = 0;
   if (!take_number(&c, 4, 4, &t->year)) return false;
   bool extended = take(&c, '-');
   if (!take_number(&c, 2, 2, &t->month)) return false;

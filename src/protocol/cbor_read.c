@@ -384,6 +384,8 @@ static int read_list(struct cbor_in *c, const struct luaws_shape *shape,
 static int read_map(struct cbor_in *c, const struct luaws_shape *shape,
                     const struct luaws_path *at) {
   const struct luaws_shape *value = luaws_member_shape(luaws_shape_member_at(shape, 1));
+  bool keeps_null =
+      (shape->flags & LUAWS_SHAPE_SPARSE) || (value->flags & LUAWS_SHAPE_DOCUMENT);
   struct extent e = extent_of(c);
   while (next_in(c, &e)) {
     if (c->token != TEXT) return bad_cbor(c);
@@ -396,7 +398,7 @@ static int read_map(struct cbor_in *c, const struct luaws_shape *shape,
     }
     enum token token = next_value(c);
     if (token == BROKEN || token == BREAK) return bad_cbor(c);
-    if (token == NOTHING && !(shape->flags & LUAWS_SHAPE_SPARSE)) continue;
+    if (token == NOTHING && !keeps_null) continue;
     c->ops->key(c->w, here.name);
     if (here.name.ptr == c->parser->key.ptr) here.name = LUAWS_STR("*");
     int rc = 0;

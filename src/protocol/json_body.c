@@ -413,6 +413,8 @@ static int read_map(struct json_in *j, const struct luaws_shape *shape,
                     const struct luaws_path *at) {
   struct luaws_json *s = j->scan;
   const struct luaws_shape *value = luaws_member_shape(luaws_shape_member_at(shape, 1));
+  bool keeps_null =
+      (shape->flags & LUAWS_SHAPE_SPARSE) || (value->flags & LUAWS_SHAPE_DOCUMENT);
   enum luaws_json_token token;
   while ((token = luaws_json_next(s)) == LUAWS_JSON_KEY) {
     /* A key without escapes lies in the text itself and outlives the next token. */
@@ -424,7 +426,7 @@ static int read_map(struct json_in *j, const struct luaws_shape *shape,
     }
     token = luaws_json_next(s);
     if (token == LUAWS_JSON_ERROR) return bad_json(j);
-    if (token == LUAWS_JSON_NULL && !(shape->flags & LUAWS_SHAPE_SPARSE)) continue;
+    if (token == LUAWS_JSON_NULL && !keeps_null) continue;
     j->ops->key(j->w, here.name);
     if (here.name.ptr == j->parser->key.ptr) here.name = LUAWS_STR("*");
     int rc = 0;

@@ -7,6 +7,8 @@
 #include "protocol/request.h"
 #include "protocol/scalar.h"
 
+#include <math.h>
+
 /* ---- query strings ---- */
 
 /* Appends the text of the scalar that the reader stands on, percent-encoded. */
@@ -114,13 +116,25 @@ static void write_list_string(struct luaws_buf *out, struct luaws_str s) {
   luaws_buf_append_char(out, '"');
 }
 
+/* Headers have no fractions of a second. */
+static int header_scalar(struct luaws_serialize *s, const struct luaws_member *m,
+                         struct luaws_error *err) {
+  const struct luaws_shape *shape = luaws_member_shape(m);
+  struct luaws_time_style style =
+      luaws_time_style(m, LUAWS_TIMESTAMP_RFC822, s->millisecond_timestamps);
+  double seconds;
+  if (shape->type != LUAWS_TYPE_TIMESTAMP || !luaws_read_time(s->params, &seconds)) {
+    return luaws_scalar_text(s->body, s->params, shape, style, err);
+  }
+  luaws_write_time(s->body, floor(seconds), style);
+  return 0;
+}
+
 static int header_list(struct luaws_serialize *s, const struct luaws_shape *list,
                        struct luaws_error *err) {
   struct luaws_reader *r = s->params;
   const struct luaws_member *item = luaws_shape_member_at(list, 0);
   const struct luaws_shape *shape = luaws_member_shape(item);
-  struct luaws_time_style style =
-      luaws_time_style(item, LUAWS_TIMESTAMP_RFC822, s->millisecond_timestamps);
   size_t count = r->ops->length(r);
   bool first = true;
   int rc = 0;
@@ -133,7 +147,7 @@ static int header_list(struct luaws_serialize *s, const struct luaws_shape *list
       if (shape->type == LUAWS_TYPE_STRING && kind == LUAWS_KIND_STRING) {
         write_list_string(s->body, r->ops->bytes(r));
       } else {
-        rc = luaws_scalar_text(s->body, r, shape, style, err);
+        rc = header_scalar(s, item, err);
       }
     }
     r->ops->leave(r);
@@ -179,8 +193,6 @@ static int header_map(struct luaws_serialize *s, const struct luaws_member *m,
   const struct luaws_shape *map = luaws_member_shape(m);
   if (!is_kind_of(r, LUAWS_KIND_MAP)) return luaws_wrong_kind(r, map, "map", err);
   const struct luaws_member *value = luaws_shape_member_at(map, 1);
-  struct luaws_time_style style =
-      luaws_time_style(value, LUAWS_TIMESTAMP_RFC822, s->millisecond_timestamps);
   struct luaws_str prefix = luaws_ref_text(&m->wire_name), key;
   enum luaws_kind kind;
   r->ops->begin_entries(r);
@@ -192,7 +204,7 @@ static int header_map(struct luaws_serialize *s, const struct luaws_member *m,
       if (key.len) memcpy(name + prefix.len, key.ptr, key.len);
     }
     if (rc == 0 && r->ops->kind(r) != LUAWS_KIND_NULL) {
-      rc = luaws_scalar_text(s->body, r, luaws_member_shape(value), style, err);
+      rc = header_scalar(s, value, err);
       if (rc == 0) {
         rc = set_header(s, (struct luaws_str){name, prefix.len + key.len}, err);
       }
@@ -220,9 +232,7 @@ static int header_member(struct luaws_serialize *s, const struct luaws_member *m
   } else if ((m->flags & LUAWS_MEMBER_JSONVALUE) && shape->type == LUAWS_TYPE_STRING) {
     rc = header_json(s, err);
   } else {
-    struct luaws_time_style style =
-        luaws_time_style(m, LUAWS_TIMESTAMP_RFC822, s->millisecond_timestamps);
-    rc = luaws_scalar_text(s->body, s->params, shape, style, err);
+    rc = header_scalar(s, m, err);
   }
   return rc ? rc : set_header(s, luaws_ref_text(&m->wire_name), err);
 }
