@@ -13,7 +13,14 @@ local things = require("luaws.repl.things")
 local help = {}
 
 local LABEL_COLUMNS = 34
-local RESOURCE_GROUPS = { "Attributes", "Actions", "Sub-resources", "References", "Collections", "Waiters" }
+local RESOURCE_GROUPS = {
+  "Identifiers", "Attributes", "Actions", "Sub-resources", "References", "Collections", "Waiters",
+}
+local GROUP_OF = {
+  identifier = "Identifiers", alias = "Attributes", attribute = "Attributes", meta = "Attributes",
+  action = "Actions", load = "Actions", method = "Actions", subresource = "Sub-resources",
+  reference = "References", collection = "Collections", waiter = "Waiters",
+}
 
 -- ---- documentation ----
 
@@ -249,10 +256,7 @@ local function resource_page(page, thing)
   end
   local groups = {}
   for name, member in pairs(things.resource_members(thing)) do
-    local inner = member[2]
-    local group = inner and inner.kind == "collection" and "Collections" or inner and inner.kind == "resource"
-      and (member[1] == "field" and "References" or "Sub-resources") or member[1] == "field" and "Attributes"
-      or name:find("^wait_until_") and "Waiters" or "Actions"
+    local group = GROUP_OF[member[2]]
     groups[group] = groups[group] or {}
     table.insert(groups[group], name)
   end
@@ -270,23 +274,23 @@ end
 local function resource_member_page(page, thing, name)
   local member = things.resource_members(thing)[name]
   local service = core.client_info(thing.client).service_name
-  local where = ("%s.%s.%s"):format(service, thing.type, name)
+  local where = ("%s.%s.%s"):format(service, thing.type or "ServiceResource", name)
   if not member then
     local names = {}
     for known in pairs(things.resource_members(thing)) do
       names[#names + 1] = known
     end
     return complain(page, name, names)
-  elseif member[3] and member[3].request then
+  elseif member[4] and member[4].request then
     page:line("%s, which calls:", where)
     page:line("")
-    return operation_page(page, thing.client, core.xform_name(member[3].request.operation))
-  elseif member[2] and member[2].kind == "collection" then
-    page:line("%s: a collection of %s, from:", where, member[2].type)
+    return operation_page(page, thing.client, core.xform_name(member[4].request.operation))
+  elseif member[2] == "collection" then
+    page:line("%s: a collection of %s, from:", where, member[3].type)
     page:line("")
-    return operation_page(page, thing.client, core.xform_name(member[2].operation))
-  elseif member[2] and member[2].kind == "resource" then
-    return resource_page(page, member[2])
+    return operation_page(page, thing.client, core.xform_name(member[3].operation))
+  elseif member[3] and member[3].kind == "resource" then
+    return resource_page(page, member[3])
   end
   page:line("%s", where)
   local shape = things.resource_model(thing).shape

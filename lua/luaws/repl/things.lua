@@ -134,58 +134,68 @@ things.model_client = model_client
 --- The model of a resource as boto3 writes it, or nil.
 ---@param thing table of kind resource
 function things.resource_model(thing)
-  local known = info(thing.client)
+  local service = info(thing.client).service_name
   if thing.type then
-    return core().model(thing.client, "resources", known.service_name, nil, "resources", thing.type)
+    return core().model(thing.client, "resources", service, nil, "resources", thing.type)
   end
-  return core().model(thing.client, "resources", known.service_name, nil, "service")
+  return core().model(thing.client, "resources", service, nil, "service")
 end
 
-local function is_reference(has)
-  for _, identifier in ipairs(has.resource.identifiers or {}) do
-    if identifier.source == "input" then
-      return false
-    end
+-- The class of a resource. It is made for a client of our own: making one touches a client's events.
+local services_opened = {}
+local function class_of(thing)
+  local service = info(thing.client).service_name
+  local client = things.model_client(service)
+  local opened = services_opened[service]
+  if client and opened == nil then
+    local ok, object = pcall(function()
+      local versions = core().model_versions(client, "resources", service)
+      return require("luaws.resource").of_client(client, client.meta.session, versions[#versions])
+    end)
+    opened = ok and object or false
+    services_opened[service] = opened
   end
-  return true
+  if not opened then
+    return nil
+  end
+  local family = debug.getmetatable(opened).class.family
+  local ok, class = pcall(family.class, family, thing.type or service, client)
+  return ok and class or nil, client
 end
 
---- name → { "field" or "method", thing or nil, the action's model or nil }, of everything that a resource
---- has.
+-- What each kind of a definition's members is: a method or a field.
+local IS_METHOD = { load = true, action = true, waiter = true, subresource = true }
+
+local function target_of(thing, member, shape)
+  local client = thing.client
+  if member.kind == "subresource" or member.kind == "reference" then
+    return { kind = "resource", client = client, type = member.model.resource.type }
+  elseif member.kind == "collection" then
+    return { kind = "collection", client = client, type = member.model.resource.type,
+      operation = member.model.request.operation }
+  elseif member.kind == "attribute" and shape then
+    return shape_thing(client, shape.members[member.member])
+  end
+end
+
+--- name → { "field" or "method", kind, what it gives (a thing) or nil, the action's model or nil }, of
+--- everything that a resource has. Kinds are those of luaws.resource.definition, and "method".
 ---@param thing table of kind resource
 function things.resource_members(thing)
-  local model = things.resource_model(thing) or {}
-  local members = { meta = { "field" }, get_available_subresources = { "method" } }
-  local shape = model.shape and core().shape(thing.client, model.shape)
-  for name, member in pairs(shape and shape.members or {}) do
-    members[snake(name)] = { "field", shape_thing(thing.client, member) }
+  local class, client = class_of(thing)
+  local members = { meta = { "field", "meta" } }
+  if not class then
+    return members
   end
-  for _, identifier in ipairs(model.identifiers or {}) do
-    if identifier.memberName then
-      members[snake(identifier.memberName)] = nil
-    end
-    members[snake(identifier.name)] = { "field" }
+  local model = things.resource_model(thing)
+  local shape = model and model.shape and core().shape(thing.client, model.shape)
+  for _, name in ipairs(class.definition:names(client)) do
+    local member = class.definition:member(name, client)
+    members[name] = { IS_METHOD[member.kind] and "method" or "field", member.kind,
+      target_of(thing, member, shape), member.kind == "action" and member.model or nil }
   end
-  for name in pairs(model.waiters or {}) do
-    members["wait_until_" .. snake(name)] = { "method" }
-  end
-  for name, has in pairs(model.has or {}) do
-    local made = { kind = "resource", client = thing.client, type = has.resource.type }
-    if is_reference(has) and thing.type then
-      members[snake(name)] = { "field", made }
-    else
-      members[name] = { "method", made }
-    end
-  end
-  for name, many in pairs(model.hasMany or {}) do
-    members[snake(name)] = { "field", { kind = "collection", client = thing.client, type = many.resource.type,
-      operation = many.request.operation } }
-  end
-  for name, action in pairs(model.actions or {}) do
-    members[snake(name)] = { "method", nil, action }
-  end
-  if model.load then
-    members.load, members.reload = { "method" }, { "method" }
+  for name in pairs(class.methods) do
+    members[name] = members[name] or { "method", "method" }
   end
   return members
 end
@@ -205,12 +215,18 @@ end
 -- ---- what a value is ----
 
 local function classify_resource(value)
-  local meta = own(value, "meta") or own(value, "_meta")
-  local client = type(meta) == "table" and rawget(meta, "client")
-  if is_client(client) then
-    local model = rawget(meta, "resource_model") or rawget(meta, "_model")
-    return { kind = "resource", client = client, type = type(model) == "table" and model.type or nil,
-      object = value }
+  local class, meta = debug.getmetatable(value).class, own(value, "meta")
+  local client = own(meta, "client")
+  if type(class) == "table" and is_client(client) then
+    local is_service = class.name == class.family.service_name
+    return { kind = "resource", client = client, type = not is_service and class.name or nil }
+  end
+end
+
+local function classify_collection(value)
+  local kind, client = own(value, "_kind"), own(own(own(value, "_parent"), "meta"), "client")
+  if type(kind) == "table" and is_client(client) then
+    return { kind = "collection", client = client, type = kind.type, operation = kind.operation }
   end
 end
 
@@ -244,8 +260,10 @@ function things.of_value(value)
     return { kind = "session", value = value }
   elseif kind == "paginator" or kind == "waiter" then
     return classify_caller(value, kind)
-  elseif type(name) == "string" and name:find("^luaws%.resource") then
-    return classify_resource(value) or { kind = "value", value = value }
+  elseif name == "luaws.resource" then
+    return classify_resource(value)
+  elseif name == "luaws.collection" or name == "luaws.collection_manager" then
+    return classify_collection(value)
   elseif value == package.loaded.luaws then
     return { kind = "module", value = value }
   elseif name == "luaws.client.meta" then
@@ -345,10 +363,10 @@ end
 function MEMBER.resource(thing, name)
   local member = things.resource_members(thing)[name]
   if member and member[1] == "field" then
-    return member[2]
+    return member[3]
   end
   member = member or {}
-  return { kind = "method", owner = thing, name = name, makes = member[2], action = member[3] }
+  return { kind = "method", owner = thing, name = name, makes = member[3], action = member[4] }
 end
 
 --- thing.name or thing:name.
@@ -432,10 +450,6 @@ function NAMES.resource(thing, methods)
     if (member[1] == "method") == (methods or false) then
       names[#names + 1] = name
     end
-  end
-  local class = thing.object and debug.getmetatable(thing.object)
-  if methods and type(class) == "table" and type(rawget(class, "__index")) == "table" then
-    value_names(rawget(class, "__index"), true, names)
   end
   return names
 end
