@@ -20,6 +20,8 @@ static const char hooks_key;
 enum { HOOK_PARAMS = LUAWS_HOOK_COUNT, HOOK_AFTER };
 
 enum { CLIENT = 1, PARAMS, CALL };
+/* User values of a call that somebody listens to. */
+enum { CONTEXT = 1, GIVEN, CALL_VALUES = GIVEN };
 
 struct l_call {
   struct luaws_call *call; /* NULL when it is over */
@@ -28,6 +30,8 @@ struct l_call {
   struct l_wait wait;
   unsigned hooks;
   bool closes; /* marked to be closed when its coroutine is */
+  bool given;  /* a listener of before-call gave the result */
+  bool given_ok;
 };
 
 static int call_gc(lua_State *L) {
@@ -41,7 +45,7 @@ static int call_gc(lua_State *L) {
 static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
                                unsigned hooks) {
   struct l_client *client = l_client_check(L, CLIENT);
-  struct l_call *c = lua_newuserdatauv(L, sizeof *c, 0);
+  struct l_call *c = lua_newuserdatauv(L, sizeof *c, hooks ? CALL_VALUES : 0);
   *c = (struct l_call){.hooks = hooks, .operation = op};
   l_wait_init(&c->wait, l_core(L));
   luaL_setmetatable(L, CALL_TYPE);
@@ -93,6 +97,10 @@ static void push_body(struct l_writer *w) {
 static bool push_result(lua_State *L, struct l_call *c) {
   struct luaws_error err = {0};
   struct luaws_call *call = c->call;
+  if (c->given) {
+    lua_getiuservalue(L, CALL, GIVEN);
+    return c->given_ok;
+  }
   if (call->presign && !call->error.code) {
     lua_pushlstring(L, call->url.ptr, call->url.len);
     return true;
@@ -132,21 +140,19 @@ static int call_finished(lua_State *L, int status, lua_KContext ctx) {
 
 /* The result or error is on the top: hands it over, by way of the listeners. */
 static int finish(lua_State *L, struct l_call *c, bool ok) {
-  if (c->hooks & (1u << HOOK_AFTER)) {
-    lua_pushvalue(L, CLIENT);
-    struct luaws_str name = luaws_ref_text(&c->operation->name);
-    lua_pushlstring(L, name.ptr, name.len);
-    lua_pushboolean(L, ok);
-    lua_pushvalue(L, -4);
-    lua_pushvalue(L, PARAMS);
-    call_hook(L, "after", 5, 1, 0, call_finished);
-    return call_finished(L, LUA_OK, 0);
-  }
-  if (c->call) {
-    luaws_call_free(c->call);
-    c->call = NULL;
-  }
-  return ok ? 1 : lua_error(L);
+  luaws_call_free(c->call);
+  c->call = NULL;
+  if (!(c->hooks & (1u << HOOK_AFTER))) return ok ? 1 : lua_error(L);
+  int result = lua_gettop(L);
+  lua_pushvalue(L, CLIENT);
+  struct luaws_str name = luaws_ref_text(&c->operation->name);
+  lua_pushlstring(L, name.ptr, name.len);
+  lua_pushboolean(L, ok);
+  lua_pushvalue(L, result);
+  lua_pushvalue(L, PARAMS);
+  lua_getiuservalue(L, CALL, CONTEXT);
+  call_hook(L, "after", 6, 1, 0, call_finished);
+  return call_finished(L, LUA_OK, 0);
 }
 
 static int call_continue(lua_State *L, int status, lua_KContext ctx) {
@@ -200,17 +206,22 @@ static unsigned hook_mask(lua_State *L, const struct luaws_operation *op) {
   return mask;
 }
 
-static int begin(lua_State *L, const struct luaws_operation *op, unsigned hooks) {
-  lua_settop(L, PARAMS);
-  new_call(L, op, hooks);
-  return call_continue(L, LUA_OK, 0);
-}
-
-/* The listeners may have replaced the parameters: what they returned is on the top. */
+/* The listeners may have replaced the parameters: what they returned is on the top, and
+      over it the call's own table that its listeners share, and more stages to stop at.
+ */
 static int params_ready(lua_State *L, int status, lua_KContext ctx) {
-  lua_replace(L, PARAMS);
   const struct luaws_operation *op = lua_touserdata(L, lua_upvalueindex(1));
-  return begin(L, op, (unsigned)ctx);
+  unsigned hooks = (unsigned)ctx | (unsigned)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  lua_insert(L, PARAMS);
+  lua_replace(L, PARAMS + 1);
+  lua_settop(L, PARAMS + 1);
+  lua_insert(L, PARAMS);
+  new_call(L, op, hooks);
+  lua_pushvalue(L, PARAMS + 1);
+  lua_setiuservalue(L, -2, CONTEXT);
+  lua_replace(L, CALL);
+  return call_continue(L, LUA_OK, 0);
 }
 
 static int method(lua_State *L) {
@@ -218,12 +229,15 @@ static int method(lua_State *L) {
   struct l_client *c = l_client_check(L, CLIENT);
   check_params(L, op);
   unsigned hooks = c->listens ? hook_mask(L, op) : 0;
-  if (!(hooks & (1u << HOOK_PARAMS))) return begin(L, op, hooks);
+  if (!(hooks & (1u << HOOK_PARAMS))) {
+    new_call(L, op, hooks);
+    return call_continue(L, LUA_OK, 0);
+  }
   lua_pushvalue(L, CLIENT);
   struct luaws_str name = luaws_ref_text(&op->name);
   lua_pushlstring(L, name.ptr, name.len);
   lua_pushvalue(L, PARAMS);
-  call_hook(L, "params", 3, 1, hooks, params_ready);
+  call_hook(L, "params", 3, 3, hooks, params_ready);
   return params_ready(L, LUA_OK, hooks);
 }
 
@@ -232,8 +246,9 @@ void l_call_push_method(lua_State *L, const struct luaws_operation *op) {
   lua_pushcclosure(L, method, 1);
 }
 
-/* core.presign(client, operation name, params, seconds, http method or nil) → URL. The
-   listeners of params have been asked by the caller. */
+/* core.presign(client, operation name, params, seconds, http method or nil, context or
+   nil, more stages or nil) → URL. The listeners of params have been asked by the caller:
+   the last two are theirs. */
 static int presign(lua_State *L) {
   struct l_client *client = l_client_check(L, CLIENT);
   luaL_checktype(L, 3, LUA_TTABLE);
@@ -245,10 +260,16 @@ static int presign(lua_State *L) {
       luaws_service_operation(client->client->service, name);
   if (!op) return luaL_error(L, "no operation %s", name.ptr);
   unsigned hooks = client->listens ? hook_mask(L, op) : 0;
+  hooks |= (unsigned)luaL_optinteger(L, 7, 0);
+  hooks &= (1u << LUAWS_HOOK_BEFORE_ENDPOINT) | (1u << LUAWS_HOOK_CHOOSE_SIGNER) |
+           (1u << LUAWS_HOOK_BEFORE_SIGN);
+  lua_settop(L, 6);
   lua_pushvalue(L, 3);
   lua_replace(L, PARAMS);
-  lua_settop(L, PARAMS);
-  struct l_call *c = new_call(L, op, hooks & ~(1u << HOOK_AFTER));
+  struct l_call *c = new_call(L, op, hooks);
+  lua_pushvalue(L, 6);
+  lua_setiuservalue(L, -2, CONTEXT);
+  lua_replace(L, CALL);
   c->call->presign = true;
   c->call->presign_expires_s = expires;
   if (http_method.ptr)
@@ -275,6 +296,27 @@ static void push_headers(lua_State *L, const struct luaws_headers *h) {
     push_text(L, h->items[i].value);
     lua_rawset(L, -3);
   }
+}
+
+/* call:context() → the call's own table that its listeners share */
+static int call_context(lua_State *L) {
+  luaL_checkudata(L, 1, CALL_TYPE);
+  if (lua_getiuservalue(L, 1, CONTEXT) == LUA_TTABLE) return 1;
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, CONTEXT);
+  return 1;
+}
+
+/* call:give(result, ok): ends the call with this result, or this error. */
+static int call_give(lua_State *L) {
+  luaws_call_end(check_call(L));
+  struct l_call *c = lua_touserdata(L, 1);
+  c->given = true;
+  c->given_ok = lua_toboolean(L, 3);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, GIVEN);
+  return 0;
 }
 
 /* call:operation_name(), call:attempt(), call:is_presign() */
@@ -373,6 +415,23 @@ static int call_set_body(lua_State *L) {
   return 0;
 }
 
+/* call:endpoint_builtins() → { ["AWS::Region"] = "Region", … }: which parameter of the
+ * rules is fed by which built-in value */
+static int call_endpoint_builtins(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  const struct luaws_rule_param *p;
+  lua_newtable(L);
+  for (unsigned i = 0;
+       call->client->rules && (p = luaws_rules_param(call->client->rules, i)); i++) {
+    struct luaws_str builtin = luaws_ref_text(&p->built_in);
+    if (!builtin.len) continue;
+    push_text(L, builtin);
+    push_text(L, luaws_ref_text(&p->name));
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
 /* call:endpoint_params() → { Region = …, … }; call:set_endpoint_param(name, value or nil)
  */
 static int call_endpoint_params(lua_State *L) {
@@ -454,17 +513,56 @@ static int call_answer(lua_State *L) {
   return 0;
 }
 
-/* call:response() → status, headers, body; nothing when there is none. A streamed body is
- * not read: it is nil. */
-static int call_response(lua_State *L) {
+/* call:status() → the status of the response; nil when there is none */
+static int call_status(lua_State *L) {
   struct luaws_call *call = check_call(L);
   if (!call->response.status) return 0;
   lua_pushinteger(L, call->response.status);
-  push_headers(L, &call->response.headers);
+  return 1;
+}
+
+/* call:response_headers() → { name = value }, names in lower case */
+static int call_response_headers(lua_State *L) {
+  push_headers(L, &check_call(L)->response.headers);
+  return 1;
+}
+
+/* call:response_header(name) → its value, or nil */
+static int call_response_header(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  const struct luaws_str *value =
+      luaws_headers_get(&call->response.headers, check_text(L, 2));
+  if (!value) return 0;
+  push_text(L, *value);
+  return 1;
+}
+
+/* call:response_body([bytes]) → what has come, or so many bytes of its beginning. A
+ * streamed body is not read: it is nil. */
+static int call_response_body(lua_State *L) {
+  struct luaws_call *call = check_call(L);
   if (luaws_call_streams(call) && call->response.status < 300 && !call->answered)
-    return 2;
-  push_text(L, call->response.body);
-  return 3;
+    return 0;
+  struct luaws_str body = call->response.body;
+  lua_Integer limit = luaL_optinteger(L, 2, (lua_Integer)body.len);
+  push_text(L,
+            luaws_str_sub(body, 0, (size_t)limit < body.len ? (size_t)limit : body.len));
+  return 1;
+}
+
+/* call:move(): before the next attempt the endpoint is resolved again, listened to. */
+static int call_move(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  call->moved = true;
+  call->hooks |= 1u << LUAWS_HOOK_BEFORE_ENDPOINT;
+  return 0;
+}
+
+/* call:listen_after(): the result goes by way of hooks.after, even if nobody asked. */
+static int call_listen_after(lua_State *L) {
+  struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
+  c->hooks |= 1u << HOOK_AFTER;
+  return 0;
 }
 
 /* call:set_response(status, body): what is parsed in place of what came; headers stay. */
@@ -522,6 +620,8 @@ static int set_hooks(lua_State *L) {
 
 void l_call_open(lua_State *L) {
   static const luaL_Reg methods[] = {
+      {"context", call_context},
+      {"give", call_give},
       {"operation_name", call_operation_name},
       {"attempt", call_attempt},
       {"is_presign", call_is_presign},
@@ -531,11 +631,17 @@ void l_call_open(lua_State *L) {
       {"set_url", call_set_url},
       {"set_header", call_set_header},
       {"set_body", call_set_body},
+      {"endpoint_builtins", call_endpoint_builtins},
       {"endpoint_params", call_endpoint_params},
       {"set_endpoint_param", call_set_endpoint_param},
       {"set_signature_version", call_set_signature_version},
       {"answer", call_answer},
-      {"response", call_response},
+      {"status", call_status},
+      {"response_headers", call_response_headers},
+      {"response_header", call_response_header},
+      {"response_body", call_response_body},
+      {"move", call_move},
+      {"listen_after", call_listen_after},
       {"set_response", call_set_response},
       {"set_response_header", call_set_response_header},
       {"error", call_error},

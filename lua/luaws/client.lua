@@ -15,13 +15,38 @@ local classes = setmetatable({}, { __mode = "v" })
 -- Which services have a module of their own; looking for a file costs more than making a client.
 local WITH_MODULE = require("luaws.service")
 
--- A new emitter: a copy of what the session has, and the handlers of the service's module.
+-- A new emitter: the handlers of the service's module, and after them what the session has.
 local function combine(session_events, class)
-  local emitter = session_events and session_events:copy() or require("luaws.events").new()
+  local emitter = require("luaws.events").new()
   if class._module and class._module.register then
     class._module.register(emitter)
   end
+  if session_events then
+    emitter:add(session_events)
+  end
   return emitter
+end
+
+-- Handlers of creating-client-class may add methods and take some away: such a client has its own class.
+local function with_attributes(made, class, emitter, session)
+  local info = class._info
+  local name = "creating-client-class." .. info.hyphen_id
+  if not emitter:has_listeners(name) then
+    return class
+  end
+  local attributes, own = {}, {}
+  for known, value in pairs(class) do
+    if type(value) == "function" then
+      attributes[known] = value
+    else
+      own[known] = value
+    end
+  end
+  emitter:emit(name, { class_attributes = attributes, base_classes = {}, client = made, session = session })
+  for known, value in pairs(attributes) do
+    own[known] = value
+  end
+  return own
 end
 
 local function new_class(made)
@@ -56,6 +81,7 @@ function client.new(session, name, opts)
   local listened = rawget(session, "_events")
   if listened and listened.version > 0 then
     fields._events = combine(listened, class)
+    class = with_attributes(made, class, fields._events, session)
   end
   core.client_bind(made, class, fields, (class._events or fields._events) ~= nil)
   return made

@@ -428,6 +428,30 @@ function Emitter:copy()
   return copy
 end
 
+local function add_node(node, other)
+  for section = FIRST, LAST do
+    local list = other[section]
+    if list and list[1] ~= nil then
+      node[section] = node[section] or {}
+      table.move(list, 1, #list, #node[section] + 1, node[section])
+    end
+  end
+  for part, child in pairs(other.children) do
+    node.children[part] = node.children[part] or new_node()
+    add_node(node.children[part], child)
+  end
+end
+
+--- Takes over the registrations of another emitter as if they were made here now.
+---@param other table
+function Emitter:add(other)
+  add_node(self._root, other._root)
+  for id, entry in pairs(other._unique) do
+    self._unique[id] = self._unique[id] or { handler = entry.handler, count = entry.count }
+  end
+  changed(self)
+end
+
 --- A new emitter. Its field `version` changes with every registration.
 ---@param opts table|nil aliases: a sequence of { old, new } instead of events.ALIASES
 ---@return table

@@ -1,5 +1,5 @@
---- Where events meet calls: tells the core which stages of a call somebody listens to, and when it stops there,
---- calls the listeners and hands what they answered back.
+--- Where events meet calls: tells the core which stages of a call somebody listens to, and when it
+--- stops there, calls the listeners and hands what they answered back.
 local core = require("luaws.core")
 local events = require("luaws.events")
 
@@ -10,22 +10,30 @@ local STAGES = {
   [0] = "before-endpoint-resolution", "before-call", "request-created", "choose-signer", "before-sign",
   "before-send", "before-parse", "response-received", "needs-retry",
 }
-local PARAMS, AFTER = 1 << 9, 1 << 10
+local PARAMS <const>, AFTER <const> = 1 << 9, 1 << 10
 
 local function emitter_of(client)
   return core.client_fields(client)._events or core.client_class(client)._events
 end
 
-local function info_of(client)
-  return core.client_class(client)._info
-end
-
 local function event_name(stage, client, operation)
-  return stage .. "." .. info_of(client).hyphen_id .. "." .. operation
+  return stage .. "." .. core.client_class(client)._info.hyphen_id .. "." .. operation
 end
 
--- emitter → { version =, [operation] = mask }
-local masks = setmetatable({}, { __mode = "k" })
+local function model_of(client, operation)
+  local class = core.client_class(client)
+  local models = class._operations
+  if not models then
+    models = {}
+    class._operations = models
+  end
+  local model = models[operation]
+  if not model then
+    model = core.operation(client, operation)
+    models[operation] = model
+  end
+  return model
+end
 
 local function make_mask(emitter, client, operation)
   local mask = 0
@@ -40,70 +48,85 @@ local function make_mask(emitter, client, operation)
   if heard("provide-client-params") or heard("before-parameter-build") then
     mask = mask | PARAMS
   end
-  if heard("after-call") or heard("after-call-error") or mask & 1 << 6 ~= 0 then
+  if heard("after-call") or heard("after-call-error") then
     mask = mask | AFTER
   end
   return mask
 end
 
+-- emitter → { version =, [class of clients] = { [operation] = mask } }
+local masks = setmetatable({}, { __mode = "k" })
+
 --- Which stages of a call of this operation somebody listens to, as bits.
 function hooks.mask(client, operation)
-  local emitter = emitter_of(client)
+  local class = core.client_class(client)
+  local emitter = core.client_fields(client)._events or class._events
   if not emitter then
     return 0
   end
   local known = masks[emitter]
   if not known or known.version ~= emitter.version then
-    known = { version = emitter.version }
+    known = setmetatable({ version = emitter.version }, { __mode = "k" })
     masks[emitter] = known
   end
-  -- One emitter may serve clients of several services (a session's copy): the service is part of the key.
-  local key = info_of(client).hyphen_id .. "." .. operation
-  local mask = known[key]
+  local by_operation = known[class]
+  if not by_operation then
+    by_operation = {}
+    known[class] = by_operation
+  end
+  local mask = by_operation[operation]
   if not mask then
     mask = make_mask(emitter, client, operation)
-    known[key] = mask
+    by_operation[operation] = mask
   end
   return mask
 end
 
--- A call's own table that its handlers share, by its parameters.
-local contexts = setmetatable({}, { __mode = "k" })
-
-local function context_of(params)
-  local context = contexts[params]
-  if not context then
-    context = {}
-    contexts[params] = context
+-- What costs something is made when a handler asks for it.
+local event_mt = {}
+function event_mt:__index(name)
+  if name == "model" or name == "operation_model" or name == "operation" then
+    return model_of(self.client, self.operation_name)
   end
-  return context
 end
 
---- Asks the listeners of the parameters; returns those to be used. The caller's table is never changed.
-function hooks.params(client, operation, params)
-  local emitter = emitter_of(client)
+local function new_event(event)
+  return setmetatable(event, event_mt)
+end
+
+local function shallow_copy(map)
   local copy = {}
-  for name, value in pairs(params) do
+  for name, value in pairs(map) do
     copy[name] = value
   end
-  local context = {}
-  local model = core.operation(client, operation)
-  local responses = emitter:emit(event_name("provide-client-params", client, operation),
-    { params = copy, model = model, context = context, client = client })
-  local replaced = events.first_non_none_response(responses)
-  if replaced ~= nil then
-    copy = replaced
-  end
-  contexts[copy] = context
-  emitter:emit(event_name("before-parameter-build", client, operation),
-    { params = copy, model = model, context = context, client = client })
   return copy
+end
+
+--- Asks the listeners of the parameters. The caller's table is never changed.
+---@return table params those to be used
+---@return table context the call's own table that its listeners share. A listener may leave in it
+---  `endpoint_builtins`: values of the endpoint's built-in parameters, by AWS's names for them.
+---@return integer more stages that this call must stop at
+function hooks.params(client, operation, params)
+  local emitter = emitter_of(client)
+  local context = {}
+  local event = new_event { params = shallow_copy(params), context = context, client = client,
+    operation_name = operation }
+  local name = event_name("provide-client-params", client, operation)
+  if emitter:has_listeners(name) then
+    local replaced = events.first_non_none_response(emitter:emit(name, event))
+    if replaced ~= nil then
+      event.params = shallow_copy(replaced)
+    end
+  end
+  emitter:emit(event_name("before-parameter-build", client, operation), event)
+  return event.params, context, context.endpoint_builtins and 1 or 0
 end
 
 --- As hooks.params where somebody listens, else the parameters as they are.
 function hooks.asked_params(client, operation, params)
   if hooks.mask(client, operation) & PARAMS == 0 then
-    return params
+    return params, nil, 0
   end
   return hooks.params(client, operation, params)
 end
@@ -143,43 +166,78 @@ end
 local SETTERS = { method = "set_method", url = "set_url", body = "set_body" }
 local request_mt = { __name = "luaws.request" }
 
+-- Everything of a request but its body, which may be streamed, is read at the first look.
 function request_mt:__index(name)
   if name == "body" then
     return self._call:request_body()
   end
+  if name == "headers" or name == "_values" then
+    local method, url, values = self._call:request()
+    rawset(self, "_values", { method = method, url = url })
+    rawset(self, "headers", setmetatable({ _values = values, _call = self._call }, headers_mt))
+    return rawget(self, name)
+  end
+  return self._values[name]
 end
 
 function request_mt:__newindex(name, value)
   local setter = SETTERS[name]
-  if setter then
-    self._call[setter](self._call, value)
-    if name ~= "body" then
-      rawset(self, "_" .. name, value)
-    end
-  else
-    rawset(self, name, value)
+  if not setter then
+    self._values[name] = value
+    return
   end
+  if name ~= "body" then
+    self._values[name] = value
+  end
+  self._call[setter](self._call, value)
 end
 
 local function request_of(call)
-  local method, url, values = call:request()
-  local headers = setmetatable({ _values = values, _call = call }, headers_mt)
-  local request = { _call = call, _method = method, _url = url, headers = headers }
-  return setmetatable(request, {
-    __name = request_mt.__name,
-    __index = function(self, name)
-      if name == "method" or name == "url" then
-        return rawget(self, "_" .. name)
-      end
-      return request_mt.__index(self, name)
-    end,
-    __newindex = request_mt.__newindex,
-  })
+  return setmetatable({ _call = call }, request_mt)
+end
+
+-- ---- the response, the same way ----
+
+local response_headers_mt = { __name = "luaws.headers" }
+
+function response_headers_mt:__index(name)
+  return self._call:response_header(name)
+end
+
+function response_headers_mt:__newindex(name, value)
+  self._call:set_response_header(name:lower(), value ~= nil and tostring(value) or nil)
+end
+
+function response_headers_mt:__pairs()
+  return pairs(self._call:response_headers())
+end
+
+local response_mt = { __name = "luaws.response" }
+
+function response_mt:__index(name)
+  local call = self._call
+  if name == "status_code" then
+    return call:status()
+  elseif name == "body" then
+    return call:response_body()
+  elseif name == "headers" then
+    local headers = setmetatable({ _call = call }, response_headers_mt)
+    rawset(self, "headers", headers)
+    return headers
+  end
+end
+
+function response_mt:__newindex(name, value)
+  local call = self._call
+  if name == "status_code" then
+    call:set_response(value)
+  elseif name == "body" then
+    call:set_response(call:status(), value)
+  end
 end
 
 local function response_of(call)
-  local status, headers, body = call:response()
-  return status and { status_code = status, headers = headers, body = body }
+  return call:status() and setmetatable({ _call = call }, response_mt) or nil
 end
 
 -- ---- one function per stage ----
@@ -187,21 +245,20 @@ end
 local run = {}
 
 run[0] = function(emitter, event, call)
-  local before = call:endpoint_params()
-  local builtins = {}
-  for name, value in pairs(before) do
-    builtins[name] = value
+  local names, params = call:endpoint_builtins(), call:endpoint_params()
+  local before, builtins = {}, {}
+  for builtin, name in pairs(names) do
+    before[builtin] = params[name]
+    builtins[builtin] = params[name]
+  end
+  for builtin, value in pairs(event.context.endpoint_builtins or {}) do
+    builtins[builtin] = value
   end
   event.builtins = builtins
-  emitter:emit(event.event, event)
-  for name, value in pairs(builtins) do
-    if before[name] ~= value then
-      call:set_endpoint_param(name, value)
-    end
-  end
-  for name in pairs(before) do
-    if builtins[name] == nil then
-      call:set_endpoint_param(name, nil)
+  emitter:emit(event.stage_name, event)
+  for builtin, name in pairs(names) do
+    if before[builtin] ~= builtins[builtin] then
+      call:set_endpoint_param(name, builtins[builtin])
     end
   end
 end
@@ -210,21 +267,28 @@ local function answer(call, response)
   call:answer(response.status_code or 200, response.headers or {}, response.body or "")
 end
 
+-- A handler may answer with bytes, or with a result that is there already: { parsed =, status_code = }.
 run[1] = function(emitter, event, call)
   event.request = request_of(call)
-  local _, response = emitter:emit_until_response(event.event, event)
-  if response ~= nil then
+  local _, response = emitter:emit_until_response(event.stage_name, event)
+  if response == nil then
+    return
+  elseif response.parsed == nil then
     answer(call, response)
+  elseif (response.status_code or 200) < 300 then
+    call:give(response.parsed, true)
+  else
+    call:give(require("luaws.errors").client_error(event.operation_name, response.parsed), false)
   end
 end
 
 run[2] = function(emitter, event, call)
   event.request = request_of(call)
-  emitter:emit(event.event, event)
+  emitter:emit(event.stage_name, event)
 end
 
 run[3] = function(emitter, event, call)
-  local _, version = emitter:emit_until_response(event.event, event)
+  local _, version = emitter:emit_until_response(event.stage_name, event)
   if version ~= nil then
     call:set_signature_version(version)
   end
@@ -234,41 +298,26 @@ run[4] = run[2]
 
 run[5] = function(emitter, event, call)
   event.request = request_of(call)
-  local response = events.first_non_none_response(emitter:emit(event.event, event))
+  local response = events.first_non_none_response(emitter:emit(event.stage_name, event))
   if response ~= nil then
     answer(call, response)
   end
 end
 
 run[6] = function(emitter, event, call)
-  local response = response_of(call)
-  event.response_dict = response
-  event.customized_response_dict = event.context._customized or {}
-  local status, body = response.status_code, response.body
-  local headers = {}
-  for name, value in pairs(response.headers) do
-    headers[name] = value
-  end
-  emitter:emit(event.event, event)
-  event.context._customized = event.customized_response_dict
-  if response.status_code ~= status or response.body ~= body then
-    call:set_response(response.status_code, response.body)
-  end
-  for name, value in pairs(response.headers) do
-    if headers[name] ~= value then
-      call:set_response_header(name, tostring(value))
-    end
-    headers[name] = nil
-  end
-  for name in pairs(headers) do
-    call:set_response_header(name, nil)
+  event.response_dict = response_of(call)
+  event.customized_response_dict = {}
+  emitter:emit(event.stage_name, event)
+  if next(event.customized_response_dict) ~= nil then
+    event.context._customized = event.customized_response_dict
+    call:listen_after()
   end
 end
 
 run[7] = function(emitter, event, call)
   event.response_dict = response_of(call)
   event.exception = call:error()
-  emitter:emit(event.event, event)
+  emitter:emit(event.stage_name, event)
 end
 
 run[8] = function(emitter, event, call)
@@ -276,7 +325,7 @@ run[8] = function(emitter, event, call)
   event.caught_exception = call:error()
   event.attempts = call:attempt()
   event.request = request_of(call)
-  local delay = events.first_non_none_response(emitter:emit(event.event, event))
+  local delay = events.first_non_none_response(emitter:emit(event.stage_name, event))
   if delay ~= nil then
     call:set_retry_delay(type(delay) == "number" and delay or nil)
   end
@@ -285,28 +334,40 @@ end
 --- Calls the listeners of one stage; the core goes on when this returns.
 function hooks.run(client, call, stage, params)
   local operation = call:operation_name()
-  local event = {
-    event = event_name(STAGES[stage], client, operation),
+  run[stage](emitter_of(client), new_event {
+    stage_name = event_name(STAGES[stage], client, operation),
     operation_name = operation,
     params = params,
-    context = context_of(params),
+    context = call:context(),
     client = client,
+    call = call,
     is_presign = call:is_presign(),
-  }
-  run[stage](emitter_of(client), event, call)
+  }, call)
+end
+
+-- Listeners may have put another error into what the service answered.
+local function read_again(err)
+  local detail = err.response.Error
+  if type(detail) == "table" then
+    err.code = detail.QueryErrorCode and err.code or detail.Code or "Unknown"
+    err.message = detail.Message or "Unknown"
+  end
 end
 
 --- Hands the result to whoever listens after the call, then returns or raises it.
-function hooks.after(client, operation, ok, result, params)
+function hooks.after(client, operation, ok, result, params, context)
   local emitter = emitter_of(client)
-  local event = { context = context_of(params), client = client, operation_name = operation }
+  context = context or {}
+  local event = new_event { params = params, context = context, client = client, operation_name = operation }
   if type(result) == "table" and (ok or result.response) then
     event.parsed = ok and result or result.response
-    for name, value in pairs(event.context._customized or {}) do
+    for name, value in pairs(context._customized or {}) do
       event.parsed[name] = value
     end
     emitter:emit(event_name("after-call", client, operation), event)
-    result = event.replaced or result
+    if not ok then
+      read_again(result)
+    end
   else
     event.exception = result
     emitter:emit(event_name("after-call-error", client, operation), event)

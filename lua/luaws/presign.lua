@@ -29,8 +29,8 @@ function presign.url(client, method, opts)
     errors.raise("ValueError", "ExpiresIn must be a positive number of whole seconds, not %s",
       tostring(expires))
   end
-  local params = require("luaws.hooks").asked_params(client, operation.name, opts.Params or {})
-  return core.presign(client, operation.name, params, expires, opts.HttpMethod)
+  local params, context, stages = require("luaws.hooks").asked_params(client, operation.name, opts.Params or {})
+  return core.presign(client, operation.name, params, expires, opts.HttpMethod, context, stages)
 end
 
 return presign

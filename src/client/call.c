@@ -18,10 +18,10 @@ enum stage {
   RESOLVE_ENDPOINT,
   SERIALIZE,
   ADD_CHECKSUM,
-  GET_CREDENTIALS,
   CREATE_REQUEST,
   CHOOSE_SIGNER,
   BEFORE_SIGN,
+  GET_CREDENTIALS,
   LIMIT_RATE,
   SIGN,
   SEND,
@@ -92,6 +92,38 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
   return move_form_to_query(call, err);
 }
 
+static struct luaws_str without_last_slash(struct luaws_str path) {
+  if (path.len && path.ptr[path.len - 1] == '/') path.len--;
+  return path;
+}
+
+/* The same request, serialized before, to where the rules point now: a listener of
+   needs-retry has learnt that it was sent to the wrong place. */
+static int move_request(struct luaws_call *call, struct luaws_error *err) {
+  const struct luaws_endpoint *before = call->endpoint;
+  struct luaws_request *req = &call->request;
+  struct luaws_request from = {.arena = &call->arena}, to = {.arena = &call->arena};
+  struct luaws_buf path = {0};
+  call->endpoint = NULL;
+  call->moved = false;
+  int rc = luaws_call_resolve_endpoint(call, err);
+  if (rc == 0) rc = luaws_request_set_url(&from, before->url, err);
+  if (rc == 0) rc = luaws_request_set_url(&to, call->endpoint->url, err);
+  luaws_endpoint_release(before);
+  if (rc) return rc;
+  struct luaws_str start = without_last_slash(from.path);
+  luaws_buf_append_str(&path, without_last_slash(to.path));
+  if (luaws_str_starts(req->path, start))
+    luaws_buf_append_str(&path, luaws_str_sub(req->path, start.len, req->path.len));
+  req->scheme = to.scheme;
+  req->host = to.host;
+  req->path =
+      path.failed ? LUAWS_STR_NONE : luaws_arena_str(&call->arena, luaws_buf_str(&path));
+  luaws_buf_clear(&path);
+  luaws_headers_remove(&req->headers, LUAWS_STR("Host"));
+  return req->path.ptr ? 0 : luaws_error_memory(err);
+}
+
 static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
   if (!luaws_call_wants_credentials(call)) return 0;
   luaws_credentials_release(call->credentials);
@@ -107,6 +139,8 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
 static int create_request(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_headers *h = &call->request.headers;
   if (call->presign) return 0;
+  if (call->retry.attempt > 0 && luaws_call_wants_credentials(call))
+    luaws_headers_remove(h, LUAWS_STR("Authorization"));
   char text[64];
   if (call->retry.attempt == 0) luaws_random_uuid(call->invocation_id);
   snprintf(text, sizeof text, "attempt=%d; max=%d", call->retry.attempt + 1,
@@ -278,8 +312,13 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         return LUAWS_STEP_HOOK;
       break;
     case RESOLVE_ENDPOINT:
-      rc = luaws_call_resolve_endpoint(call, &err);
-      call->stage = SERIALIZE;
+      if (call->moved) {
+        rc = move_request(call, &err);
+        call->stage = CREATE_REQUEST;
+      } else {
+        rc = luaws_call_resolve_endpoint(call, &err);
+        call->stage = SERIALIZE;
+      }
       break;
     case SERIALIZE:
       rc = serialize(call, &err);
@@ -288,11 +327,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case ADD_CHECKSUM:
       rc = luaws_call_add_checksum(call, &err);
-      call->stage = call->answered ? RECEIVE : GET_CREDENTIALS;
-      break;
-    case GET_CREDENTIALS:
-      rc = get_credentials(call, &err);
-      if (rc == 0) call->stage = CREATE_REQUEST;
+      call->stage = call->answered ? RECEIVE : CREATE_REQUEST;
       break;
     case CREATE_REQUEST:
       rc = create_request(call, &err);
@@ -303,7 +338,12 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
       break;
     case BEFORE_SIGN:
-      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, LIMIT_RATE)) return LUAWS_STEP_HOOK;
+      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, GET_CREDENTIALS))
+        return LUAWS_STEP_HOOK;
+      break;
+    case GET_CREDENTIALS:
+      rc = get_credentials(call, &err);
+      if (rc == 0) call->stage = LIMIT_RATE;
       break;
     case LIMIT_RATE:
       rc = limit_rate(call, &err);
@@ -342,8 +382,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         call->stage = FINISHED;
       } else {
         rc = wait_for_retry(call, &err);
-        call->stage =
-            GET_CREDENTIALS; /* signed anew: the clock has moved, the keys may have */
+        /* Signed anew: the clock has moved, the keys may have. */
+        call->stage = call->moved ? COLLECT_ENDPOINT : CREATE_REQUEST;
       }
       break;
     case FINISHED:
@@ -423,6 +463,10 @@ int luaws_call_answer(struct luaws_call *call, int status,
   }
   call->answered = ok;
   return ok ? 0 : luaws_error_memory(err);
+}
+
+void luaws_call_end(struct luaws_call *call) {
+  call->stage = FINISHED;
 }
 
 bool luaws_call_streams(const struct luaws_call *call) {

@@ -66,6 +66,7 @@ struct luaws_call {
   struct luaws_retry_state retry;
   struct luaws_exchange *exchange;
   struct luaws_timer *timer;
+  bool moved; /* by needs-retry: the endpoint is resolved again before the next attempt */
   int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */
   struct luaws_response response;   /* of the last attempt; status 0 = none */
   bool answered;                    /* by before-send or before-call, not the network */
@@ -90,6 +91,9 @@ void luaws_call_destroy_spare(struct luaws_call *call);
 int luaws_call_answer(struct luaws_call *call, int status,
                       const struct luaws_header *headers, size_t header_count,
                       struct luaws_str body, struct luaws_error *err);
+
+/* Ends the call, from within a hook: its result is the owner's business. */
+void luaws_call_end(struct luaws_call *call);
 
 /* After LUAWS_STEP_DONE, writes the whole result, ResponseMetadata included, as one map:
    the output, returning 0; or what an error response holds, returning LUAWS_E_SERVICE and
