@@ -469,14 +469,15 @@ static int read_value(struct cbor_in *c, const struct luaws_shape *shape,
                                                    : "not a map");
   }
   int rc;
+  size_t size = c->indefinite ? 0 : c->count;
   c->depth++;
   if (list) {
-    c->ops->begin_list(c->w, 0, false);
+    c->ops->begin_list(c->w, size, false);
     rc = read_list(c, shape, at);
     c->ops->end_list(c->w);
   } else {
     bool map = shape->type == LUAWS_TYPE_MAP;
-    c->ops->begin_map(c->w, map ? 0 : shape->member_count, false);
+    c->ops->begin_map(c->w, size, false);
     rc = map ? read_map(c, shape, at) : read_members(c, shape, at);
     c->ops->end_map(c->w);
   }

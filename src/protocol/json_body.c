@@ -385,6 +385,7 @@ static int read_members(struct json_in *j, const struct luaws_shape *shape,
     if (rc) return rc;
   }
   if (token != LUAWS_JSON_END_MAP) return bad_json(j);
+  luaws_parser_learn_size(j->parser, shape, count);
   if (is_union && count != 1) {
     return bad_value(j, at, "a union must have one and only one member set");
   }
@@ -406,6 +407,7 @@ static int read_list(struct json_in *j, const struct luaws_shape *shape,
     }
     if (rc) return rc;
   }
+  luaws_parser_learn_size(j->parser, shape, (uint32_t)here.index);
   return 0;
 }
 
@@ -416,6 +418,7 @@ static int read_map(struct json_in *j, const struct luaws_shape *shape,
   bool keeps_null =
       (shape->flags & LUAWS_SHAPE_SPARSE) || (value->flags & LUAWS_SHAPE_DOCUMENT);
   enum luaws_json_token token;
+  uint32_t count = 0;
   while ((token = luaws_json_next(s)) == LUAWS_JSON_KEY) {
     /* A key without escapes lies in the text itself and outlives the next token. */
     struct luaws_path here = {.up = at, .name = s->text};
@@ -427,6 +430,7 @@ static int read_map(struct json_in *j, const struct luaws_shape *shape,
     token = luaws_json_next(s);
     if (token == LUAWS_JSON_ERROR) return bad_json(j);
     if (token == LUAWS_JSON_NULL && !keeps_null) continue;
+    count++;
     j->ops->key(j->w, here.name);
     if (here.name.ptr == j->parser->key.ptr) here.name = LUAWS_STR("*");
     int rc = 0;
@@ -437,6 +441,7 @@ static int read_map(struct json_in *j, const struct luaws_shape *shape,
     }
     if (rc) return rc;
   }
+  luaws_parser_learn_size(j->parser, shape, count);
   return token == LUAWS_JSON_END_MAP ? 0 : bad_json(j);
 }
 
@@ -511,17 +516,15 @@ static int read_value(struct json_in *j, const struct luaws_shape *shape,
     return bad_value(j, at, "nested too deep");
   }
   j->depth++;
+  size_t size = luaws_parser_size(j->parser, shape);
   if (list) {
-    j->ops->begin_list(j->w, 0, false);
+    j->ops->begin_list(j->w, size, false);
     rc = read_list(j, shape, at);
     j->ops->end_list(j->w);
-  } else if (shape->type == LUAWS_TYPE_MAP) {
-    j->ops->begin_map(j->w, 0, false);
-    rc = read_map(j, shape, at);
-    j->ops->end_map(j->w);
   } else {
-    j->ops->begin_map(j->w, shape->member_count, false);
-    rc = read_members(j, shape, at);
+    j->ops->begin_map(j->w, size, false);
+    rc = shape->type == LUAWS_TYPE_MAP ? read_map(j, shape, at)
+                                       : read_members(j, shape, at);
     j->ops->end_map(j->w);
   }
   j->depth--;

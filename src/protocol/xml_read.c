@@ -36,7 +36,6 @@ struct frame {
   unsigned hint;  /* STRUCTURE: where to look for the next member */
   uint32_t count; /* members, items or entries so far */
   uint32_t items; /* STRUCTURE: of the open flattened list */
-  uint32_t size;  /* LIST, MAP: members of the last item, as a hint for the next */
 };
 
 enum { MAX_FRAMES = LUAWS_MAX_NESTING + 4 };
@@ -127,8 +126,7 @@ static struct luaws_str local_name(const char *name) {
 /* An element begins whose value is wanted; its key, if any, was written. */
 static struct frame *begin_value(struct luaws_xml_reading *x,
                                  const struct luaws_shape *shape,
-                                 const struct luaws_member *member, uint32_t size,
-                                 bool bare) {
+                                 const struct luaws_member *member, bool bare) {
   enum role role = shape->type == LUAWS_TYPE_STRUCTURE ? STRUCTURE
                    : shape->type == LUAWS_TYPE_LIST    ? LIST
                    : shape->type == LUAWS_TYPE_MAP     ? MAP
@@ -142,9 +140,9 @@ static struct frame *begin_value(struct luaws_xml_reading *x,
   if (role == SCALAR) {
     collect(x);
   } else if (role == LIST) {
-    x->ops->begin_list(x->out, 0, false);
+    x->ops->begin_list(x->out, luaws_parser_size(x->parser, shape), false);
   } else if (!bare) {
-    x->ops->begin_map(x->out, size, false);
+    x->ops->begin_map(x->out, luaws_parser_size(x->parser, shape), false);
   }
   return f;
 }
@@ -254,7 +252,7 @@ static void begin_member(struct luaws_xml_reading *x, struct frame *f, const cha
   struct frame *top;
   if (!is_flattened(m, shape)) {
     x->ops->key(x->out, luaws_ref_text(&m->name));
-    top = begin_value(x, shape, m, shape->member_count, false);
+    top = begin_value(x, shape, m, false);
     if (top) top->capture = capture;
   } else if (shape->type == LUAWS_TYPE_LIST) {
     if (!f->open) {
@@ -269,8 +267,7 @@ static void begin_member(struct luaws_xml_reading *x, struct frame *f, const cha
       f->twin = find_twin(f->shape, m, true);
       f->twin_text = LUAWS_STR("");
     }
-    top = begin_value(x, item_shape, NULL, f->size ? f->size : item_shape->member_count,
-                      false);
+    top = begin_value(x, item_shape, NULL, false);
     if (top) top->is_item = true;
   } else {
     if (!f->open) {
@@ -314,8 +311,7 @@ static void begin_item(struct luaws_xml_reading *x, struct frame *f,
   const struct luaws_member *item = luaws_shape_member_at(f->shape, 0);
   const struct luaws_shape *shape = luaws_member_shape(item);
   f->count++;
-  struct frame *top =
-      begin_value(x, shape, NULL, f->size ? f->size : shape->member_count, false);
+  struct frame *top = begin_value(x, shape, NULL, false);
   if (!top) return;
   top->is_item = true;
   if (top->role == STRUCTURE && atts[0]) read_attributes(x, top->shape, atts);
@@ -340,7 +336,7 @@ static void begin_key_or_value(struct luaws_xml_reading *x, struct frame *f,
   if (!f->has_key && !scalar)
     return fail(x, "an entry of a map has its value before its key");
   if (f->has_key) x->ops->key(x->out, luaws_buf_str(&x->parser->key));
-  struct frame *top = begin_value(x, shape, NULL, shape->member_count, false);
+  struct frame *top = begin_value(x, shape, NULL, false);
   if (top && top->role == STRUCTURE && atts[0]) read_attributes(x, top->shape, atts);
 }
 
@@ -354,7 +350,7 @@ static void begin_target(struct luaws_xml_reading *x, const XML_Char **atts) {
     f = push(x, STRUCTURE, t->shape, NULL);
     if (f) f->bare = true;
   } else {
-    f = begin_value(x, t->shape, NULL, t->shape->member_count, false);
+    f = begin_value(x, t->shape, NULL, false);
   }
   if (f && f->shape && f->role == STRUCTURE && atts[0])
     read_attributes(x, f->shape, atts);
@@ -535,8 +531,8 @@ static void XMLCALL on_end(void *data, const XML_Char *tag) {
   struct frame *f = &x->frames[x->depth];
   end_frame(x, f);
   if (x->rc) return; /* unwind() takes what is left */
-  struct frame *below = &x->frames[x->depth - 1];
-  if (f->is_item && f->role == STRUCTURE) below->size = f->count;
+  if (f->shape && (f->role == STRUCTURE || f->role == LIST || f->role == MAP))
+    luaws_parser_learn_size(x->parser, f->shape, f->count);
   x->depth--;
 }
 
