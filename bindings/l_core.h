@@ -19,6 +19,9 @@ struct l_core {
   size_t ready_count, ready_cap;
   const struct luaws_provider
       *provider; /* the host's credentials, asked first by every session; or NULL */
+  /* Asks for an MFA code where a session has no mfa_prompt: the shell's; or NULL. */
+  int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
+                    struct luaws_error *err);
 };
 
 /* The state's one; made at the first call. Raises without memory. */

@@ -4,6 +4,7 @@
 
 #include "endpoint/endpoint.h"
 #include "l_client.h"
+#include "l_credentials.h"
 #include "l_core.h"
 #include "l_error.h"
 #include "l_value.h"
@@ -110,6 +111,7 @@ static int session_new(lua_State *L) {
       .now_arg = clock,
       .provider = l_core(L)->provider,
   };
+  l_callbacks_read(L, 1, &o);
   struct luaws_error err = {0};
   if (luaws_session_new(&o, &s->session, &err)) return l_error_raise(L, &err);
   lua_settop(L, 2);

@@ -144,7 +144,8 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   *out = NULL;
   if (!c) return luaws_error_memory(err);
   c->references = 1;
-  c->session = luaws_session_acquire(session);
+  c->nested = options->nested;
+  c->session = c->nested ? session : luaws_session_acquire(session);
   c->service_name = luaws_arena_str(&c->arena, service);
   c->verify_path = luaws_arena_str(&c->arena, options->verify_path);
   c->no_verify = options->no_verify;
@@ -156,6 +157,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0) rc = resolve_config(c, options, err);
   if (rc == 0) rc = find_endpoint_url(c, options, err);
   if (rc == 0) rc = take_credentials(c, options, err);
+  if (rc == 0 && !c->nested) rc = luaws_session_note_region(session, c->region, err);
   if (rc == 0) rc = make_user_agent(c, err);
   if (rc == 0) rc = luaws_client_find_region(c, err);
   if (rc == 0) {
@@ -190,7 +192,7 @@ void luaws_client_release(struct luaws_client *c) {
   luaws_credentials_release(c->credentials);
   if (c->config) luaws_client_config_clear(c->config);
   free(c->config);
-  luaws_session_release(c->session);
+  if (!c->nested) luaws_session_release(c->session);
   luaws_arena_wipe(&c->arena);
   free(c);
 }

@@ -27,10 +27,11 @@ struct luaws_client_options {
   bool no_verify;                           /* verify = false */
   bool no_ssl;                              /* use_ssl = false */
   const struct luaws_client_config *config; /* explicit settings, or NULL; copied */
+  bool nested; /* the session's own, for its credentials: does not keep it alive */
 };
 
 struct luaws_client {
-  struct luaws_session *session; /* counted */
+  struct luaws_session *session; /* counted, unless nested */
   const struct luaws_service *service;
   const struct luaws_rules *rules;           /* NULL where there is no rule set */
   const struct luaws_node *partitions;       /* partitions.json */
@@ -59,6 +60,7 @@ struct luaws_client {
   unsigned references;
   bool unsigned_requests; /* signature_version = "unsigned" */
   bool closed;
+  bool nested;
   bool global_s3_endpoint; /* us-east-1's requests go to the global host */
   bool global_sts_endpoint;
   /* The arena and buffers of the last call, kept for the next one. */

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "client/nested.h"
+#include "credentials/cache.h"
+
 static int64_t system_now_s(void *arg) {
   return (int64_t)time(NULL);
 }
@@ -52,6 +55,8 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
   if (!s) return luaws_error_memory(err);
   s->references = 1;
   s->loop = o->loop;
+  s->on_free = o->on_free;
+  s->on_free_arg = o->on_free_arg;
   struct luaws_settings_options so = {.profile_name = o->profile_name,
                                       .getenv = o->getenv,
                                       .getenv_arg = o->getenv_arg,
@@ -72,7 +77,12 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
         .now_s = o->now_s ? o->now_s : system_now_s,
         .now_arg = o->now_arg,
         .loop = o->loop,
+        .calls = &s->nested_calls,
+        .cache = luaws_credential_cache_new(),
+        .prompt_mfa = o->prompt_mfa,
+        .prompt_arg = o->prompt_arg,
     };
+    luaws_nested_init(&s->nested_calls, s);
     s->chain = luaws_chain_new(&s->provider_context);
     rc = s->chain ? set_keys(s, o, err) : luaws_error_memory(err);
     if (rc == 0 && o->provider) {
@@ -96,9 +106,21 @@ struct luaws_session *luaws_session_acquire(struct luaws_session *s) {
 void luaws_session_release(struct luaws_session *s) {
   if (!s || --s->references) return;
   luaws_chain_free(s->chain);
+  luaws_credential_cache_free(s->provider_context.cache);
+  free(s->first_region);
   luaws_models_free(s->models);
   luaws_settings_free(s->settings);
+  if (s->on_free) s->on_free(s->on_free_arg);
   free(s);
+}
+
+int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
+                              struct luaws_error *err) {
+  if (s->first_region) return 0;
+  s->first_region = strndup(region.ptr ? region.ptr : "", region.len);
+  if (!s->first_region) return luaws_error_memory(err);
+  s->provider_context.region = luaws_str_from(s->first_region);
+  return 0;
 }
 
 int64_t luaws_session_now_s(const struct luaws_session *s) {

@@ -24,6 +24,12 @@ struct luaws_session_options {
   struct luaws_str home;
   int64_t (*now_s)(void *arg); /* NULL = the system's clock */
   void *now_arg;
+  /* Asks for an MFA code, as in provider.h; NULL = nobody is there. */
+  int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
+                    struct luaws_error *err);
+  void *prompt_arg;
+  void (*on_free)(void *arg); /* once, when the session is gone; may be NULL */
+  void *on_free_arg;
   const struct luaws_provider
       *provider; /* asked before all others; copied. May be NULL */
 };
@@ -33,7 +39,11 @@ struct luaws_session {
   struct luaws_models *models;
   struct luaws_chain *chain;
   struct luaws_provider_context provider_context;
+  struct luaws_nested_calls nested_calls;
   struct luaws_loop *loop;
+  void (*on_free)(void *arg);
+  void *on_free_arg;
+  char *first_region; /* of the first client, for STS */
   unsigned references;
 };
 
@@ -43,6 +53,10 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
                       struct luaws_error *err);
 struct luaws_session *luaws_session_acquire(struct luaws_session *s);
 void luaws_session_release(struct luaws_session *s);
+
+/* Roles are assumed in the region of the first client that was made: called for each. */
+int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
+                              struct luaws_error *err);
 
 int64_t luaws_session_now_s(const struct luaws_session *s);
 /* With fractions, and always the system's. */

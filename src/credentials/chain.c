@@ -84,6 +84,13 @@ struct luaws_chain *luaws_chain_new_profile(const struct luaws_provider_context 
   return c;
 }
 
+struct luaws_chain *luaws_chain_new_single(const struct luaws_provider_context *context,
+                                           const struct luaws_provider *provider) {
+  struct luaws_chain *c = new_chain(context, 0, 1);
+  if (c) c->providers[0] = *provider;
+  return c;
+}
+
 /* Lets go of what the task holds. */
 static void end_task(struct luaws_chain *c) {
   if (c->task.state && c->task.provider->cancel) c->task.provider->cancel(&c->task);

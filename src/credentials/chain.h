@@ -18,6 +18,9 @@ struct luaws_chain *luaws_chain_new(const struct luaws_provider_context *context
    profile_name is copied. */
 struct luaws_chain *luaws_chain_new_profile(const struct luaws_provider_context *context,
                                             struct luaws_str profile_name);
+/* One provider alone. */
+struct luaws_chain *luaws_chain_new_single(const struct luaws_provider_context *context,
+                                           const struct luaws_provider *provider);
 void luaws_chain_free(struct luaws_chain *c); /* cancels what is under way */
 
 /* Fixed credentials, used from now on and never looked for (method "explicit"). */

@@ -50,6 +50,20 @@ int luaws_provider_static_keys(const struct luaws_provider_task *task,
   return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
+int luaws_provider_pass(const struct luaws_provider_task *task, const char *fmt, ...) {
+  if (!task->notes) return LUAWS_PASS;
+  char *text = NULL;
+  va_list args;
+  va_start(args, fmt);
+  int n = vasprintf(&text, fmt, args);
+  va_end(args);
+  if (n < 0) return LUAWS_PASS;
+  luaws_buf_reset(task->notes);
+  luaws_buf_append_cstr(task->notes, text);
+  free(text);
+  return LUAWS_PASS;
+}
+
 int luaws_provider_failed(const struct luaws_provider_task *task, struct luaws_error *err,
                           const char *fmt, ...) {
   char *text = NULL;

@@ -24,16 +24,20 @@ struct luaws_nested_call {
   struct luaws_str region;
   struct luaws_credentials *credentials; /* NULL = unsigned */
   const struct luaws_tree *params;       /* lives until the call is freed */
-  const struct luaws_headers *headers;   /* to be added; may be NULL */
+  /* Before each attempt is signed: may add headers, for what proves who asks. NULL. */
+  int (*prepare)(void *arg, struct luaws_request *request, struct luaws_error *err);
+  void *prepare_arg;
 };
 struct luaws_nested_call_handle;
+struct luaws_credential_cache;
 /* How to make one; whoever owns the client layer fills this in. */
 struct luaws_nested_calls {
   /* Starts a call; done(done_arg) comes once, from the loop, never from within start. */
   int (*start)(void *arg, const struct luaws_nested_call *call, void (*done)(void *),
                void *done_arg, struct luaws_nested_call_handle **out,
                struct luaws_error *err);
-  /* Once done: the result (living until free), or the error. */
+  /* Once done: the result (living until free), or the error. With LUAWS_E_SERVICE *out is
+     what the service answered, { Error = { Code, Message }, ... }; else NULL. */
   int (*result)(struct luaws_nested_call_handle *h, const struct luaws_tree **out,
                 struct luaws_error *err);
   void (*free)(struct luaws_nested_call_handle *h); /* cancels */
@@ -50,8 +54,8 @@ struct luaws_provider_context {
   /* For providers that ask over the network; all may be NULL in a process that never
      does (then such a provider fails, saying so). */
   struct luaws_loop *loop;
-  struct luaws_pool *pool; /* for the instance's and the container's own endpoints */
   const struct luaws_nested_calls *calls;
+  struct luaws_credential_cache *cache; /* of roles assumed; may be NULL */
   /* Asks a human for an MFA code: returns 0 and fills out. NULL = there is no one. */
   int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
                     struct luaws_error *err);
@@ -69,6 +73,7 @@ struct luaws_provider_task {
   void (*wake)(void *arg);
   void *wake_arg;
   void *state; /* the provider's own, from its first PENDING to its `cancel` */
+  struct luaws_buf *notes; /* why it passed: luaws_provider_note; may be NULL */
 };
 
 struct luaws_provider {
@@ -106,6 +111,9 @@ int luaws_provider_profile(const struct luaws_provider_task *task,
 int luaws_provider_static_keys(const struct luaws_provider_task *task,
                                const struct luaws_ini_section *section,
                                struct luaws_credentials **out, struct luaws_error *err);
+/* PASS, having noted why: "no role_arn in the profile". Nothing secret. */
+int luaws_provider_pass(const struct luaws_provider_task *task, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "Error when retrieving credentials from NAME: ...": kind CredentialRetrievalError. */
 int luaws_provider_failed(const struct luaws_provider_task *task, struct luaws_error *err,
                           const char *fmt, ...) __attribute__((format(printf, 3, 4)));
