@@ -192,8 +192,8 @@ return function(...) return ..., #instance.tags, resource.instances:filter{}:lim
   end)
 
   it("survives text that is no Lua", function()
-    for _, text in ipairs({ ")", "]]", "}}}{{{", "...", "ec2:", "ec2::", "ec2..", "= = =", "\0\1", "(((", "\"\\",
-      "é.", "a.b.c.d.e.f.g.h(", "[==[", "--[==[", "1..", "0x", "{[", "for in", "local =", "x = x\nx.",
+    for _, text in ipairs({ ")", "]]", "}}}{{{", "...", "ec2:", "ec2::", "ec2..", "= = =", "\0\1", "(((",
+      "\"\\", "é.", "a.b.c.d.e.f.g.h(", "[==[", "--[==[", "1..", "0x", "{[", "for in", "local =", "x = x\nx.",
       "a = b\nb = a\na." }) do
       assert.equal("table", type((complete(text, env))))
     end
