@@ -24,7 +24,7 @@ static struct {
   void (*end)(EditLine *);
   const char *(*gets)(EditLine *, int *);
   int (*set)(EditLine *, int, ...);
-  int (*get)(EditLine *, int, ...);
+  int (*wset)(EditLine *, int, ...);
   const LineInfo *(*line)(EditLine *);
   int (*insertstr)(EditLine *, const char *);
   void (*deletestr)(EditLine *, int);
@@ -55,7 +55,7 @@ static bool load_libedit(void) {
       {"el_end", &lib.end},
       {"el_gets", &lib.gets},
       {"el_set", &lib.set},
-      {"el_get", &lib.get},
+      {"el_wset", &lib.wset},
       {"el_line", &lib.line},
       {"el_insertstr", &lib.insertstr},
       {"el_deletestr", &lib.deletestr},
@@ -237,7 +237,8 @@ static void open_editor(void) {
   lib.set(term.edit, EL_EDITOR, "emacs");
   lib.set(term.edit, EL_SIGNAL, 1);
   lib.set(term.edit, EL_GETCFN, read_key);
-  lib.set(term.edit, EL_ADDFN, "complete", "complete from the models", on_tab);
+  /* Of narrow strings it would keep copies for ever. */
+  lib.wset(term.edit, EL_ADDFN, L"complete", L"complete from the models", on_tab);
   lib.set(term.edit, EL_BIND, "^I", "complete", NULL);
   lib.set(term.edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
   lib.set(term.edit, EL_BIND, "\033[3~", "ed-delete-next-char", NULL);

@@ -160,7 +160,8 @@ describe("luaws", function()
     local peer <close> = server.start()
     local call = script([[
       local aws = require("luaws")
-      print(aws.client("dynamodb"):list_tables().TableNames[1])
+      local db = aws.client("dynamodb", { config = { connect_timeout = 5 } })
+      print(db:list_tables().TableNames[1])
     ]])
     local env = { AWS_ACCESS_KEY_ID = "a", AWS_SECRET_ACCESS_KEY = "s", AWS_REGION = "us-east-1" }
     for _, flag in ipairs({ "--region=us-east-1", "--no-sign-request" }) do

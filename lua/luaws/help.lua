@@ -6,6 +6,7 @@
 ---     help("ec2.describe_instances.Filters")         a parameter; further names go further in
 ---     help("ec2.Instance")                           a resource; also help(instance)
 local core = require("luaws.core")
+local docs = require("luaws.help.docs")
 local nearest = require("luaws.nearest")
 local text = require("luaws.help.text")
 local things = require("luaws.repl.things")
@@ -24,27 +25,15 @@ local GROUP_OF = {
 
 -- ---- documentation ----
 
--- The last service that was asked about, unpacked.
-local opened = {}
-
-local function docs_of(client)
-  local info = core.client_info(client)
-  if opened.service ~= info.service_name or opened.version ~= info.api_version then
-    opened = { service = info.service_name, version = info.api_version,
-      docs = core.docs(info.service_name, info.api_version) }
-  end
-  return opened.docs
-end
-
 local function operation_doc(client, name)
-  local docs = docs_of(client)
-  return docs and docs:operation(name) or ""
+  local service = docs.of(client)
+  return service and service:operation(name) or ""
 end
 
 -- A member's own words, or those of its shape.
 local function member_doc(client, shape, member, inner)
-  local docs = docs_of(client)
-  return docs and (docs:member(shape, member) or docs:shape(inner)) or ""
+  local service = docs.of(client)
+  return service and (service:member(shape, member) or service:shape(inner)) or ""
 end
 
 -- ---- pages ----
@@ -158,7 +147,7 @@ local function service_page(page, client)
   local info = core.client_info(client)
   page:line("%s: %s, API version %s", info.service_name, info.full_name or info.service_id, info.api_version)
   page:line("")
-  page:doc(docs_of(client) and docs_of(client):service(), 2)
+  page:doc(docs.of(client) and docs.of(client):service(), 2)
   local names = {}
   for name in pairs(core.methods(client)) do
     names[#names + 1] = name
@@ -249,10 +238,10 @@ local function resource_page(page, thing)
   local service = core.client_info(thing.client).service_name
   local model = things.resource_model(thing)
   page:line("%s.%s   (resource)", service, thing.type or "ServiceResource")
-  local docs = model.shape and docs_of(thing.client)
-  if docs and docs:shape(model.shape) then
+  local service_docs = model.shape and docs.of(thing.client)
+  if service_docs and service_docs:shape(model.shape) then
     page:line("")
-    page:doc(docs:shape(model.shape), 2)
+    page:doc(service_docs:shape(model.shape), 2)
   end
   local groups = {}
   for name, member in pairs(things.resource_members(thing)) do

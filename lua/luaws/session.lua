@@ -117,6 +117,14 @@ local function with_defaults(self, opts)
   for name, value in pairs(opts) do
     merged[name] = value
   end
+  if defaults.config and opts.config then
+    merged.config = {}
+    for _, config in ipairs({ defaults.config, opts.config }) do
+      for name, value in pairs(config) do
+        merged.config[name] = value
+      end
+    end
+  end
   return merged
 end
 

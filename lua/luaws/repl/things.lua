@@ -585,7 +585,13 @@ function things.within(expected, key)
   end
   local inner = shape.type == "structure" and shape.members[key] or shape.type == "map" and shape.value
     or shape.type == "list" and not key and shape.member
-  return inner and { shape = shape_thing(expected.shape.client, inner) } or nil
+  if not inner then
+    return nil
+  end
+  -- The member that words were written for: those of Filters list the names of filters.
+  local written = shape.type == "structure" and { shape.name, key } or expected.written
+  local within_list = shape.type == "structure" and (key == "Name" or key == "Key") and expected.written
+  return { shape = shape_thing(expected.shape.client, inner), written = within_list or written }
 end
 
 --- The keys of a table that `expected` describes.
@@ -604,7 +610,8 @@ function things.keys(expected)
   return expected and expected.extra and sorted_keys(expected.extra, names) or names
 end
 
---- The strings that `expected` allows: the values of an enum, services, waiters, …
+--- The strings that `expected` allows: the values of an enum, services, waiters, … and names that only the
+--- documentation lists, such as those of filters.
 ---@param expected table|nil
 ---@return table
 function things.values(expected)
@@ -612,6 +619,11 @@ function things.values(expected)
     return expected.names
   end
   local shape = expected and expected.shape and shape_of(expected.shape)
+  if shape and not shape.enum and shape.type == "string" and expected.written then
+    local docs = require("luaws.help.docs")
+    local service = docs.of(expected.shape.client)
+    return docs.listed_names(service and service:member(expected.written[1], expected.written[2]))
+  end
   return shape and shape.enum or {}
 end
 
