@@ -147,8 +147,9 @@ function read_value(s, i, depth)
     return read_object(s, i + 1, depth + 1)
   end
   for _, word in ipairs(WORDS) do
-    if s:find(word[1], i, true) == i then
-      return word[2], i + #word[1]
+    local stop = i + #word[1]
+    if s:sub(i, stop - 1) == word[1] then
+      return word[2], stop
     end
   end
   return read_number(s, i)
