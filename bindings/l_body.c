@@ -70,8 +70,7 @@ static bool fetch(lua_State *L, struct l_body *b) {
   }
   struct luaws_error err = {0};
   if (!luaws_buf_reserve(&b->got, READ_CHUNK_BYTES)) luaL_error(L, "not enough memory");
-  ptrdiff_t n = luaws_exchange_read(call->exchange, b->got.ptr + b->got.len,
-                                    READ_CHUNK_BYTES, &err);
+  ptrdiff_t n = luaws_call_read(call, b->got.ptr + b->got.len, READ_CHUNK_BYTES, &err);
   if (n == LUAWS_READ_AGAIN) return false;
   if (n < 0) {
     close_body(L, b);

@@ -50,6 +50,8 @@ static bool has_checksum_header(const struct luaws_headers *h) {
 static enum luaws_payload_hash payload_hash(const struct luaws_call *call) {
   const struct luaws_request *r = &call->request;
   bool https = luaws_str_is(r->scheme, "https");
+  if (luaws_headers_get(&r->headers, LUAWS_STR("x-amz-trailer")))
+    return LUAWS_PAYLOAD_TRAILER;
   if (!https) return LUAWS_PAYLOAD_SIGNED;
   if (call->operation->flags & LUAWS_OP_UNSIGNED_PAYLOAD) return LUAWS_PAYLOAD_UNSIGNED;
   if (!signs_as_s3(call)) return LUAWS_PAYLOAD_SIGNED;
@@ -62,9 +64,18 @@ static enum luaws_payload_hash payload_hash(const struct luaws_call *call) {
                                                   : LUAWS_PAYLOAD_SIGNED;
 }
 
+/* Without a signature a body with a trailer still has to say that it has one. */
+static int mark_unsigned_trailer(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_headers *h = &call->request.headers;
+  if (!luaws_headers_get(h, LUAWS_STR("x-amz-trailer"))) return 0;
+  bool ok = luaws_headers_set(h, LUAWS_STR("X-Amz-Content-SHA256"),
+                              LUAWS_STR("STREAMING-UNSIGNED-PAYLOAD-TRAILER"));
+  return ok ? 0 : luaws_error_memory(err);
+}
+
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
-  if (!luaws_call_wants_credentials(call)) return 0;
+  if (!luaws_call_wants_credentials(call)) return mark_unsigned_trailer(call, err);
   const struct luaws_auth_scheme *scheme;
   int rc = choose_scheme(call, &scheme, err);
   if (rc) return rc;

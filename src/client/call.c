@@ -87,6 +87,7 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
     if (!luaws_headers_set(&req->headers, h->name, h->value))
       rc = luaws_error_memory(err);
   }
+  if (rc == 0) rc = luaws_call_ask_for_checksum(call, err);
   if (rc || !call->presign) return rc;
   if (call->presign_method.ptr) req->method = call->presign_method;
   return move_form_to_query(call, err);
@@ -212,6 +213,9 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
   call->retry.attempt++;
   log_request(call);
   struct luaws_exchange_options o = EXCHANGE_DEFAULTS;
+  const struct luaws_str *expect =
+      luaws_headers_get(&call->request.headers, LUAWS_STR("expect"));
+  o.expect_continue = expect && luaws_str_is(*expect, "100-continue");
   o.stream = o.stream_only_2xx = luaws_call_streams(call);
   o.done = ready;
   o.progress =
@@ -223,10 +227,19 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
 
 static void receive(struct luaws_call *call) {
   const struct luaws_response *r = NULL;
-  luaws_error_clear(&call->attempt_error);
+  struct luaws_error *err = &call->attempt_error;
+  luaws_error_clear(err);
+  luaws_checksum_free(call->verification);
+  call->verification = NULL;
   call->response = (struct luaws_response){0};
-  if (luaws_exchange_result(call->exchange, &r, &call->attempt_error) == 0)
-    call->response = *r;
+  if (luaws_exchange_result(call->exchange, &r, err)) return;
+  call->response = *r;
+  if (luaws_call_begin_verification(call, err) || luaws_call_streams(call) ||
+      !call->verification)
+    return;
+  luaws_checksum_update(call->verification, r->body.ptr, r->body.len);
+  if (luaws_call_end_verification(call, err))
+    call->response.status = 0; /* what came is not what was sent */
 }
 
 static void parse_context(struct luaws_call *call, struct luaws_writer *out,
@@ -418,6 +431,7 @@ static void finish(struct luaws_call *call) {
   if (call->timer) luaws_timer_cancel(call->timer);
   luaws_exchange_free(call->exchange);
   luaws_stream_release(&call->request.body);
+  luaws_checksum_free(call->verification);
   luaws_credentials_release(call->credentials);
   luaws_endpoint_release(call->endpoint);
   luaws_error_clear(&call->attempt_error);
@@ -467,6 +481,14 @@ int luaws_call_answer(struct luaws_call *call, int status,
 
 void luaws_call_end(struct luaws_call *call) {
   call->stage = FINISHED;
+}
+
+ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,
+                          struct luaws_error *err) {
+  ptrdiff_t n = luaws_exchange_read(call->exchange, dst, max, err);
+  if (!call->verification) return n;
+  if (n > 0) luaws_checksum_update(call->verification, dst, (size_t)n);
+  return n == 0 ? luaws_call_end_verification(call, err) : n;
 }
 
 bool luaws_call_streams(const struct luaws_call *call) {

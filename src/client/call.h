@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "endpoint/endpoint.h"
+#include "http/checksum.h"
 #include "protocol/protocol.h"
 #include "retry/retry.h"
 #include "sign/sign.h"
@@ -68,6 +69,8 @@ struct luaws_call {
   struct luaws_timer *timer;
   bool moved; /* by needs-retry: the endpoint is resolved again before the next attempt */
   int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */
+  struct luaws_checksum
+      *verification;                /* of the body that is read, when one was promised */
   struct luaws_response response;   /* of the last attempt; status 0 = none */
   bool answered;                    /* by before-send or before-call, not the network */
   struct luaws_error attempt_error; /* why the last attempt had no response */
@@ -101,6 +104,10 @@ void luaws_call_end(struct luaws_call *call);
    call->error.code, moving it to err. */
 int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
                      struct luaws_error *err);
+/* Reads on from a streamed payload, as luaws_exchange_read, and compares it with the
+   checksum that the response promised: "FlexibleChecksumError" at its end. */
+ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,
+                          struct luaws_error *err);
 /* True when the result's payload is read from the connection after the call is done. */
 bool luaws_call_streams(const struct luaws_call *call);
 

@@ -1,63 +1,193 @@
 #include "client/checksum.h"
 
-#include <zlib.h>
+#include "http/aws_chunked.h"
 
-#include "base/encode.h"
+static const struct luaws_operation_extra *extra_of(const struct luaws_call *call) {
+  return luaws_ref_get(&call->operation->extra);
+}
 
 static bool has_checksum(const struct luaws_headers *h) {
   for (size_t i = 0; i < h->count; i++) {
     struct luaws_str prefix = luaws_str_sub(h->items[i].name, 0, 15);
-    if (luaws_str_eq_nocase(prefix, LUAWS_STR("x-amz-checksum-"))) return true;
+    if (luaws_str_eq_nocase(prefix, LUAWS_STR("x-amz-checksum-")) &&
+        !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-mode")) &&
+        !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-type")) &&
+        !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-algorithm"))) {
+      return true;
+    }
   }
   return false;
 }
 
-/* The CRC-32 of a whole body, which is rewound for sending. */
-static int body_crc32(const struct luaws_stream *body, uint32_t *out,
-                      struct luaws_error *err) {
-  uLong crc = crc32(0, NULL, 0);
-  if (body->kind == LUAWS_STREAM_BYTES || body->kind == LUAWS_STREAM_NONE) {
-    *out = (uint32_t)crc32_z(crc, (const Bytef *)body->bytes.ptr, body->bytes.len);
-    return 0;
-  }
-  char chunk[64 * 1024];
-  int64_t position = 0;
-  ptrdiff_t n;
-  while ((n = luaws_stream_read(body, &position, chunk, sizeof chunk, err)) > 0) {
-    crc = crc32_z(crc, (const Bytef *)chunk, (size_t)n);
-  }
-  if (n < 0) return (int)n;
-  *out = (uint32_t)crc;
-  return luaws_stream_rewind(body, &position, err);
+/* The header by which the operation's input names something, none when it is no header.
+ */
+static struct luaws_str header_of(const struct luaws_call *call,
+                                  struct luaws_str member) {
+  const struct luaws_shape *input = luaws_ref_get(&call->operation->input);
+  const struct luaws_member *m =
+      member.len && input ? luaws_shape_member(input, member) : NULL;
+  return m && m->location == LUAWS_IN_HEADER ? luaws_ref_text(&m->wire_name)
+                                             : LUAWS_STR_NONE;
 }
 
-static bool wanted(const struct luaws_call *call) {
-  const struct luaws_operation *op = call->operation;
-  if (op->flags & LUAWS_OP_CHECKSUM_REQUIRED) return true;
-  const struct luaws_operation_extra *x = luaws_ref_get(&op->extra);
-  if (!x) return false;
-  if (x->checksum_request_required) return true;
-  return luaws_ref_text(&x->checksum_algorithm_member).len &&
-         !luaws_str_is(call->client->config->request_checksum_calculation,
-                       "when_required");
+int luaws_call_ask_for_checksum(struct luaws_call *call, struct luaws_error *err) {
+  const struct luaws_operation_extra *x = extra_of(call);
+  if (!x || call->presign || !luaws_ref_text(&x->checksum_validation_member).len ||
+      luaws_str_is(call->client->config->response_checksum_validation, "when_required")) {
+    return 0;
+  }
+  struct luaws_str header =
+      header_of(call, luaws_ref_text(&x->checksum_validation_member));
+  struct luaws_headers *h = &call->request.headers;
+  if (!header.len || luaws_headers_get(h, header)) return 0;
+  return luaws_headers_set(h, header, LUAWS_STR("ENABLED")) ? 0 : luaws_error_memory(err);
+}
+
+/* Which algorithm: the caller's, CRC32 where the model wants or offers one, else none. */
+static int choose(const struct luaws_call *call, enum luaws_checksum_algorithm *out,
+                  struct luaws_error *err) {
+  const struct luaws_operation_extra *x = extra_of(call);
+  struct luaws_str member =
+      x ? luaws_ref_text(&x->checksum_algorithm_member) : LUAWS_STR_NONE;
+  struct luaws_str header = header_of(call, member);
+  const struct luaws_str *asked =
+      header.len ? luaws_headers_get(&call->request.headers, header) : NULL;
+  bool required = (call->operation->flags & LUAWS_OP_CHECKSUM_REQUIRED) ||
+                  (x && x->checksum_request_required);
+  *out = LUAWS_CHECKSUM_ALGORITHMS;
+  if (asked) {
+    *out = luaws_checksum_find(*asked);
+    if (*out == LUAWS_CHECKSUM_ALGORITHMS) {
+      return luaws_error_set(err, LUAWS_E_ARGUMENT, "FlexibleChecksumError",
+                             "Unsupported checksum algorithm: %.*s",
+                             LUAWS_STR_ARG(*asked));
+    }
+  } else if (required ||
+             (member.len &&
+              !luaws_str_is(call->client->config->request_checksum_calculation,
+                            "when_required"))) {
+    *out = LUAWS_CHECKSUM_CRC32;
+  }
+  return 0;
+}
+
+static int add_trailer(struct luaws_call *call, enum luaws_checksum_algorithm algorithm,
+                       struct luaws_error *err) {
+  struct luaws_headers *h = &call->request.headers;
+  int64_t length =
+      call->request.body.kind == LUAWS_STREAM_NONE ? 0 : call->request.body.length;
+  struct luaws_buf text = {0};
+  bool ok =
+      luaws_headers_set(h, LUAWS_STR("X-Amz-Trailer"), luaws_checksum_header(algorithm));
+  if (length >= 0) {
+    luaws_buf_append_int(&text, length);
+    ok = ok && luaws_headers_set(h, LUAWS_STR("X-Amz-Decoded-Content-Length"),
+                                 luaws_buf_str(&text));
+    luaws_buf_reset(&text);
+  }
+  const struct luaws_str *encoding = luaws_headers_get(h, LUAWS_STR("content-encoding"));
+  if (encoding) {
+    luaws_buf_append_str(&text, *encoding);
+    luaws_buf_append_char(&text, ',');
+  }
+  luaws_buf_append_cstr(&text, "aws-chunked");
+  ok = ok && !text.failed &&
+       luaws_headers_set(h, LUAWS_STR("Content-Encoding"), luaws_buf_str(&text));
+  luaws_buf_clear(&text);
+  if (!ok) return luaws_error_memory(err);
+  return luaws_aws_chunked_wrap(&call->request.body, algorithm, err);
+}
+
+/* Reads the body once, and rewinds it. */
+static int add_header(struct luaws_call *call, enum luaws_checksum_algorithm algorithm,
+                      struct luaws_error *err) {
+  struct luaws_stream *body = &call->request.body;
+  struct luaws_checksum *c = luaws_checksum_new(algorithm);
+  if (!c) return luaws_error_memory(err);
+  int rc = 0;
+  if (body->kind == LUAWS_STREAM_BYTES) {
+    luaws_checksum_update(c, body->bytes.ptr, body->bytes.len);
+  } else if (body->kind != LUAWS_STREAM_NONE) {
+    static const size_t PIECE = 256 * 1024;
+    char *piece = luaws_arena_alloc(&call->arena, PIECE);
+    int64_t position = 0;
+    ptrdiff_t n = piece ? 1 : luaws_error_memory(err);
+    while (n > 0) {
+      n = luaws_stream_read(body, &position, piece, PIECE, err);
+      if (n > 0) luaws_checksum_update(c, piece, (size_t)n);
+    }
+    rc = n < 0 ? (int)n : luaws_stream_rewind(body, &position, err);
+  }
+  struct luaws_buf text = {0};
+  luaws_checksum_finish(c, &text);
+  luaws_checksum_free(c);
+  if (rc == 0 && (text.failed || !luaws_headers_set(&call->request.headers,
+                                                    luaws_checksum_header(algorithm),
+                                                    luaws_buf_str(&text)))) {
+    rc = luaws_error_memory(err);
+  }
+  luaws_buf_clear(&text);
+  return rc;
 }
 
 int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *r = &call->request;
-  if (call->presign || !wanted(call) || has_checksum(&r->headers)) return 0;
-  /* What is read only once gets no checksum in front of it. */
+  enum luaws_checksum_algorithm algorithm;
+  if (call->presign || has_checksum(&r->headers)) return 0;
+  int rc = choose(call, &algorithm, err);
+  if (rc || algorithm == LUAWS_CHECKSUM_ALGORITHMS) return rc;
+  const struct luaws_operation_extra *x = extra_of(call);
+  struct luaws_str said =
+      x ? header_of(call, luaws_ref_text(&x->checksum_algorithm_member)) : LUAWS_STR_NONE;
+  if (said.len && !luaws_headers_set(&r->headers, said, luaws_checksum_name(algorithm))) {
+    return luaws_error_memory(err);
+  }
+  bool streamed = call->operation->flags & LUAWS_OP_STREAM_IN;
+  if (streamed && luaws_str_is(r->scheme, "https"))
+    return add_trailer(call, algorithm, err);
+  /* What can be read only once gets no checksum in front of it. */
   if (r->body.kind == LUAWS_STREAM_FUNCTION && !r->body.rewind) return 0;
-  uint32_t crc;
-  int rc = body_crc32(&r->body, &crc, err);
-  if (rc) return rc;
-  char bytes[4] = {(char)(crc >> 24), (char)(crc >> 16), (char)(crc >> 8), (char)crc};
-  struct luaws_buf text = {0};
-  luaws_base64_encode(&text, (struct luaws_str){bytes, sizeof bytes});
-  bool ok = !text.failed &&
-            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-sdk-checksum-algorithm"),
-                              LUAWS_STR("CRC32")) &&
-            luaws_headers_set(&r->headers, LUAWS_STR("x-amz-checksum-crc32"),
-                              luaws_buf_str(&text));
-  luaws_buf_clear(&text);
-  return ok ? 0 : luaws_error_memory(err);
+  return add_header(call, algorithm, err);
+}
+
+/* ---- responses ---- */
+
+int luaws_call_begin_verification(struct luaws_call *call, struct luaws_error *err) {
+  const struct luaws_operation_extra *x = extra_of(call);
+  const char *list = x ? luaws_ref_get(&x->checksum_response_algorithms) : NULL;
+  if (!list || call->response.status >= 300) return 0;
+  struct luaws_str mode = header_of(call, luaws_ref_text(&x->checksum_validation_member));
+  if (!mode.len || !luaws_headers_get(&call->request.headers, mode)) return 0;
+  for (int a = 0; a < LUAWS_CHECKSUM_ALGORITHMS; a++) {
+    struct luaws_str header = luaws_checksum_header((enum luaws_checksum_algorithm)a);
+    const struct luaws_str *value = luaws_headers_get(&call->response.headers, header);
+    if (!value) continue;
+    if (luaws_str_find(*value, '-') >= 0)
+      return 0; /* of the parts of a multipart upload, not of the whole */
+    call->verification = luaws_checksum_new((enum luaws_checksum_algorithm)a);
+    return call->verification ? 0 : luaws_error_memory(err);
+  }
+  return 0;
+}
+
+int luaws_call_end_verification(struct luaws_call *call, struct luaws_error *err) {
+  if (!call->verification) return 0;
+  struct luaws_str header =
+      luaws_checksum_header(luaws_checksum_algorithm(call->verification));
+  const struct luaws_str *promised = luaws_headers_get(&call->response.headers, header);
+  struct luaws_buf computed = {0};
+  luaws_checksum_finish(call->verification, &computed);
+  luaws_checksum_free(call->verification);
+  call->verification = NULL;
+  int rc = 0;
+  if (computed.failed) {
+    rc = luaws_error_memory(err);
+  } else if (!promised || !luaws_str_eq(*promised, luaws_buf_str(&computed))) {
+    rc = luaws_error_set(err, LUAWS_E_CHECKSUM, "FlexibleChecksumError",
+                         "Expected checksum %.*s did not match calculated checksum: %.*s",
+                         LUAWS_STR_ARG(promised ? *promised : LUAWS_STR_NONE),
+                         LUAWS_STR_ARG(luaws_buf_str(&computed)));
+  }
+  luaws_buf_clear(&computed);
+  return rc;
 }

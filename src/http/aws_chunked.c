@@ -1,0 +1,112 @@
+#include "http/aws_chunked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHUNK_BYTES = 64 * 1024 };
+
+struct aws_chunked {
+  struct luaws_stream body;
+  int64_t position; /* in it */
+  struct luaws_checksum *checksum;
+  struct luaws_buf ready; /* what is to go out next */
+  size_t at;
+  bool ended;
+};
+
+static void release(void *owner) {
+  struct aws_chunked *c = owner;
+  luaws_stream_release(&c->body);
+  luaws_checksum_free(c->checksum);
+  luaws_buf_clear(&c->ready);
+  free(c);
+}
+
+static int rewind_all(void *owner, struct luaws_error *err) {
+  struct aws_chunked *c = owner;
+  int rc = luaws_stream_rewind(&c->body, &c->position, err);
+  if (rc) return rc;
+  luaws_checksum_reset(c->checksum);
+  luaws_buf_reset(&c->ready);
+  c->at = 0;
+  c->ended = false;
+  return 0;
+}
+
+static void append_trailer(struct aws_chunked *c) {
+  luaws_buf_append_cstr(&c->ready, "0\r\n");
+  luaws_buf_append_str(&c->ready,
+                       luaws_checksum_header(luaws_checksum_algorithm(c->checksum)));
+  luaws_buf_append_char(&c->ready, ':');
+  luaws_checksum_finish(c->checksum, &c->ready);
+  luaws_buf_append_cstr(&c->ready, "\r\n\r\n");
+}
+
+/* The next chunk, or the end, into `ready`. The size stands before the data, so the data
+   is read behind a place kept for it. */
+static int next_chunk(struct aws_chunked *c, struct luaws_error *err) {
+  enum { SIZE_LINE = 16 };
+  luaws_buf_reset(&c->ready);
+  c->at = 0;
+  if (!luaws_buf_reserve(&c->ready, SIZE_LINE + CHUNK_BYTES + 2))
+    return luaws_error_memory(err);
+  char *data = c->ready.ptr + SIZE_LINE;
+  size_t have = 0;
+  while (have < CHUNK_BYTES) {
+    ptrdiff_t n =
+        luaws_stream_read(&c->body, &c->position, data + have, CHUNK_BYTES - have, err);
+    if (n < 0) return (int)n;
+    if (n == 0) break;
+    have += (size_t)n;
+  }
+  if (have) {
+    char line[SIZE_LINE + 1];
+    int len = snprintf(line, sizeof line, "%zx\r\n", have);
+    memcpy(data - len, line, (size_t)len);
+    luaws_checksum_update(c->checksum, data, have);
+    c->at = (size_t)(SIZE_LINE - len);
+    c->ready.len = SIZE_LINE + have;
+    luaws_buf_append_cstr(&c->ready, "\r\n");
+  }
+  if (have < CHUNK_BYTES) {
+    append_trailer(c);
+    c->ended = true;
+  }
+  return c->ready.failed ? luaws_error_memory(err) : 0;
+}
+
+static ptrdiff_t read_chunked(void *owner, char *dst, size_t max,
+                              struct luaws_error *err) {
+  struct aws_chunked *c = owner;
+  if (c->at == c->ready.len) {
+    if (c->ended) return 0;
+    int rc = next_chunk(c, err);
+    if (rc) return rc;
+  }
+  size_t n = c->ready.len - c->at < max ? c->ready.len - c->at : max;
+  memcpy(dst, c->ready.ptr + c->at, n);
+  c->at += n;
+  return (ptrdiff_t)n;
+}
+
+int luaws_aws_chunked_wrap(struct luaws_stream *body,
+                           enum luaws_checksum_algorithm algorithm,
+                           struct luaws_error *err) {
+  struct aws_chunked *c = calloc(1, sizeof *c);
+  struct luaws_checksum *checksum = c ? luaws_checksum_new(algorithm) : NULL;
+  if (!checksum) {
+    free(c);
+    return luaws_error_memory(err);
+  }
+  c->checksum = checksum;
+  c->body = *body;
+  bool again = body->kind != LUAWS_STREAM_FUNCTION || body->rewind;
+  *body = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION,
+                                .length = -1,
+                                .read = read_chunked,
+                                .rewind = again ? rewind_all : NULL,
+                                .release = release,
+                                .owner = c,
+                                .fd = -1};
+  return 0;
+}
