@@ -229,15 +229,19 @@ static int core_monotonic(lua_State *L) {
 }
 
 struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L) {
-  return (struct luaws_interrupt *)l_core(L)->loop;
+  return (struct luaws_interrupt *)l_core(L);
 }
 
 void luaws_interrupt(struct luaws_interrupt *i) {
-  luaws_loop_interrupt((struct luaws_loop *)i);
+  luaws_loop_interrupt(((struct l_core *)i)->loop);
+}
+
+struct lua_State *luaws_interrupt_task(struct luaws_interrupt *i) {
+  return ((struct l_core *)i)->task;
 }
 
 void luaws_interrupt_clear(struct luaws_interrupt *i) {
-  luaws_loop_turn((struct luaws_loop *)i, 0, NULL);
+  luaws_loop_turn(((struct l_core *)i)->loop, 0, NULL);
 }
 
 void l_core_open(lua_State *L) {

@@ -103,12 +103,18 @@ static void stop_hook(lua_State *L, lua_Debug *ar) {
   lua_error(L);
 }
 
+static void stop(lua_State *L) {
+  if (!L) return;
+  lua_sethook(L, stop_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
 static void on_interrupt(int sig) {
-  signal(sig,
-         SIG_DFL); /* a second one ends the program, should the first not be heeded */
-  lua_sethook(interruptible, stop_hook,
-              LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-  if (waiting) luaws_interrupt(waiting);
+  /* A second one ends the program, should the first not be heeded. */
+  signal(sig, SIG_DFL);
+  stop(interruptible);
+  if (!waiting) return;
+  stop(luaws_interrupt_task(waiting));
+  luaws_interrupt(waiting);
 }
 
 /* In the REPL, while it neither reads nor runs: the key was pressed a moment too early

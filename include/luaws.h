@@ -35,11 +35,14 @@ LUAWS_API int luaopen_luaws(struct lua_State *L);
    "KeyboardInterrupt". luaws_interrupt_of is to be called beforehand, on the state's own
    thread, once luaws is loaded; luaws_interrupt from any thread or signal handler, as
    long as the state lives. luaws_interrupt_clear takes back one that nobody waited for.
- */
+   luaws_interrupt_task is the coroutine of the task that runs just now, or NULL: for a
+   signal handler that wants to set a hook, since a hook of the state is none of its
+   tasks'. */
 struct luaws_interrupt;
 LUAWS_API struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L);
 LUAWS_API void luaws_interrupt(struct luaws_interrupt *i);
 LUAWS_API void luaws_interrupt_clear(struct luaws_interrupt *i);
+LUAWS_API struct lua_State *luaws_interrupt_task(struct luaws_interrupt *i);
 
 /* ---- credentials and log, for both kinds of host ---- */
 

@@ -65,7 +65,8 @@ describe("the REPL at a terminal", function()
     })
     assert.equal("stdin:1: plain", answers[1])
     assert.truthy(answers[2]:find("^stdin:1: "))
-    assert.truthy(answers[3]:find("^Unknown service: 'nope'"))
+    assert.truthy(answers[3]:find("^Unknown service: 'nope'.* …$"))
+    assert.is_true(#answers[3] < 1000)
     assert.truthy(answers[4]:find("^Parameter validation failed"))
     assert.equal("(error object is a table value)", answers[5])
     assert.equal("1", answers[6])
@@ -121,6 +122,16 @@ describe("the REPL at a terminal", function()
     local shown, code = shell.play({
       { "", "> $" },
       { "aws.async.run(function() io.write('busy') io.flush() aws.async.sleep(60) end)\r", "\nbusy$" },
+      { "\3", "interrupted!?\n> $" }, { "1\r", "\n1\n> $" }, { "\4", "\n$" },
+    }, { env = env() })
+    assert.equal(5, #shown)
+    assert.equal(0, code)
+  end)
+
+  it("interrupts a task that is busy", function()
+    local shown, code = shell.play({
+      { "", "> $" },
+      { "aws.async.run(function() io.write('busy') io.flush() while true do end end)\r", "\nbusy$" },
       { "\3", "interrupted!?\n> $" }, { "1\r", "\n1\n> $" }, { "\4", "\n$" },
     }, { env = env() })
     assert.equal(5, #shown)

@@ -7,6 +7,7 @@ local pretty = require("luaws.pretty")
 local repl = {}
 
 local PROMPT, PROMPT_MORE = "> ", ">> "
+local MAX_ERROR_LINES = 8
 local SECRETS = { "secret_access_key", "session_token", "[Pp]assword" }
 
 -- ---- reading ----
@@ -87,7 +88,12 @@ end
 
 local function show_error(self, message)
   io.stdout:flush()
-  if self.terminal.size() and not os.getenv("NO_COLOR") then
+  local _, columns = self.terminal.size()
+  local limit = columns and columns * MAX_ERROR_LINES
+  if limit and #message > limit then
+    message = message:sub(1, limit):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. " …"
+  end
+  if columns and not os.getenv("NO_COLOR") then
     message = "\27[31m" .. message .. "\27[0m"
   end
   io.stderr:write(message, "\n")
