@@ -51,12 +51,19 @@ static size_t unread(const struct l_body *b) {
   return b->got.len - b->at;
 }
 
+/* Forgets what the script has had, so that a body of any size goes through a small buffer. */
+static void drop_read(struct l_body *b) {
+  if (b->at == 0) return;
+  size_t left = unread(b);
+  if (left && left * 2 > b->at) return; /* not worth the move yet */
+  memmove(b->got.ptr, b->got.ptr + b->at, left);
+  luaws_buf_truncate(&b->got, left);
+  b->at = 0;
+}
+
 /* Takes what the connection has for us. False: nothing yet, wait. */
 static bool fetch(lua_State *L, struct l_body *b) {
-  if (b->at == b->got.len) {
-    luaws_buf_reset(&b->got);
-    b->at = 0;
-  }
+  drop_read(b);
   struct luaws_call *call = b->call;
   if (!call) {
     b->ended = true;

@@ -100,4 +100,21 @@ describe("memory", function()
     assert.is_near(0, math.max(kb, 0), 4096)
     assert.is_near(0, open, 2) -- one connection may be kept or have gone meanwhile
   end)
+
+  it("of a long body holds only the piece that is being read", function()
+    local piece, pieces = ("x"):rep(1 << 20), {}
+    for i = 1, 40 do
+      pieces[i] = piece
+    end
+    peer:reply{ pieces = pieces }
+    local body = aws.client("s3", options()):get_object{ Bucket = "bucket", Key = "key" }.Body
+    body:read(1)
+    settle()
+    local before, length = resident_kb(), 1
+    for chunk in body:chunks(50000) do
+      length = length + #chunk
+    end
+    assert.equal(40 << 20, length)
+    assert.is_near(0, sanitized() and 0 or math.max(resident_kb() - before, 0), 8192)
+  end)
 end)
