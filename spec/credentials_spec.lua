@@ -1,5 +1,7 @@
 -- Where credentials come from: each provider against a live server on this machine.
 local aws = require("luaws")
+local child = require("spec.support.child")
+local cjson = require("cjson")
 local server = require("spec.support.server")
 
 local NOW = 1700000000 -- 2023-11-14T22:13:20Z
@@ -626,6 +628,146 @@ source_profile = base
       peer:reply("t", "role", keys("i"), sts_answer("AssumeRole", "a"))
       assert.equal("AK-a", w.session{ profile_name = "a" }:get_credentials().access_key)
       assert.matches("Credential=AK%-i/", peer:last().headers.authorization)
+    end)
+  end)
+
+  describe("of IAM Identity Center (SSO)", function()
+    local SESSION = "[profile s]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Dev\n"
+      .. "[sso-session corp]\nsso_start_url = https://corp.example/start\nsso_region = eu-central-1\n"
+    local LEGACY = "[profile s]\nsso_start_url = https://corp.example/start\nsso_region = eu-central-1\n"
+      .. "sso_account_id = 111122223333\nsso_role_name = Dev\n"
+    local SESSION_FILE, LEGACY_FILE
+
+    local function sha1(text)
+      return (child.output{ "sh", "-c", "printf %s \"$1\" | sha1sum", "sh", text }:match("^%x+"))
+    end
+
+    setup(function()
+      SESSION_FILE = "/.aws/sso/cache/" .. sha1("corp") .. ".json"
+      LEGACY_FILE = "/.aws/sso/cache/" .. sha1("https://corp.example/start") .. ".json"
+    end)
+
+    local function sso_world(config, token, file)
+      local w = world(config, { AWS_ENDPOINT_URL_SSO = peer.url .. "/portal",
+        AWS_ENDPOINT_URL_SSO_OIDC = peer.url .. "/oidc", AWS_MAX_ATTEMPTS = "1" })
+      os.execute("mkdir -p " .. w.home .. "/.aws/sso/cache")
+      if token then
+        write(w.home .. file, cjson.encode(token))
+      end
+      return w
+    end
+
+    local function token(left, more)
+      local t = { startUrl = "https://corp.example/start", region = "eu-central-1", accessToken = "the-access-token",
+        expiresAt = iso(NOW + left) }
+      for name, value in pairs(more or {}) do
+        t[name] = value
+      end
+      return t
+    end
+    local RENEWABLE = { clientId = "id", clientSecret = "the-client-secret", refreshToken = "the-refresh-token",
+      registrationExpiresAt = iso(NOW + 86400) }
+
+    local function role_credentials(name, expiry)
+      return { target = "^/portal", body = ('{"roleCredentials":{"accessKeyId":"AK-%s","secretAccessKey":"SECRET-%s",'
+        .. '"sessionToken":"TOKEN-%s","expiration":%d}}'):format(name, name, name, (expiry or NOW + 3600) * 1000) }
+    end
+
+    it("come from the portal in exchange for the token of `aws sso login`, in both forms", function()
+      for _, case in ipairs{ { SESSION, SESSION_FILE }, { LEGACY, LEGACY_FILE } } do
+        peer:clear()
+        local w <close> = sso_world(case[1], token(3600), case[2])
+        peer:reply(role_credentials("s"))
+        local found = w.session{ profile_name = "s" }:get_credentials()
+        assert.same({ "AK-s", "SECRET-s", "TOKEN-s", "111122223333", "sso", NOW + 3600 }, { found.access_key,
+          found.secret_key, found.token, found.account_id, found.method, found.expiry })
+        local request = peer:last()
+        assert.equal("GET", request.method)
+        assert.equal("/portal/federation/credentials?role_name=Dev&account_id=111122223333", request.target)
+        assert.equal("the-access-token", request.headers["x-amz-sso_bearer_token"])
+        assert.is_nil(request.headers.authorization)
+      end
+    end)
+
+    it("renew the token of an sso-session when it is near its end, and keep the new one", function()
+      local w <close> = sso_world(SESSION, token(300, RENEWABLE), SESSION_FILE)
+      peer:reply({ target = "^/oidc", body = '{"accessToken":"the-new-token","expiresIn":28800,'
+        .. '"refreshToken":"the-new-refresh-token"}' }, role_credentials("s"))
+      assert.equal("AK-s", w.session{ profile_name = "s" }:get_credentials().access_key)
+      local requests = peer:requests()
+      assert.equal("/oidc/token", requests[1].target)
+      assert.same({ grantType = "refresh_token", clientId = "id", clientSecret = "the-client-secret",
+        refreshToken = "the-refresh-token" }, cjson.decode(requests[1].body))
+      assert.equal("the-new-token", requests[2].headers["x-amz-sso_bearer_token"])
+      local file <close> = assert(io.open(w.home .. SESSION_FILE))
+      assert.same(token(28800, { accessToken = "the-new-token", clientId = "id", clientSecret = "the-client-secret",
+        refreshToken = "the-new-refresh-token", registrationExpiresAt = RENEWABLE.registrationExpiresAt }),
+        cjson.decode(file:read("a")))
+      assert.equal("600", child.output{ "stat", "-c", "%a", w.home .. SESSION_FILE }:match("%d+"))
+      assert.equal(w.home .. SESSION_FILE, child.output{ "find", w.home .. "/.aws/sso", "-type", "f" }:match("%S+"))
+    end)
+
+    it("make do with the old token while it lasts", function()
+      local cases = {
+        { 300, RENEWABLE, { target = "^/oidc", status = 400, body = '{"error":"invalid_grant"}' } },
+        { 300, RENEWABLE, { target = "^/oidc", reset = true, always = true } },
+        { 300, RENEWABLE, { target = "^/oidc", body = "{}" } },
+        { 300, {} },
+        { 300, { clientId = "id", clientSecret = "s", refreshToken = "r", registrationExpiresAt = iso(NOW - 1) } },
+      }
+      for i, case in ipairs(cases) do
+        local w <close> = sso_world(SESSION, token(case[1], case[2]), SESSION_FILE)
+        peer:reply(role_credentials("s"), case[3])
+        assert.equal("AK-s", w.session{ profile_name = "s" }:get_credentials().access_key, i)
+        assert.equal("the-access-token", peer:last().headers["x-amz-sso_bearer_token"])
+      end
+    end)
+
+    it("end in an error that says what to do", function()
+      local MISSING = "is configured to use SSO but is missing required configuration: "
+      local cases = {
+        { SESSION, nil, "SSOTokenLoadError", "Error loading SSO Token: Token for corp does not exist" },
+        { LEGACY, nil, "SSOTokenLoadError",
+          "Error loading SSO Token: Token for https://corp.example/start does not exist" },
+        { SESSION, {}, "SSOTokenLoadError",
+          "Error loading SSO Token: Token for https://corp.example/start is invalid" },
+        { LEGACY, token(-1), "UnauthorizedSSOTokenError", "run aws sso login" },
+        { SESSION, token(-1), "TokenRetrievalError",
+          "Error when retrieving token from sso: Token has expired and refresh failed" },
+        { SESSION, token(3600), "UnauthorizedSSOTokenError", "run aws sso login", { status = 401,
+          headers = { ["x-amzn-ErrorType"] = "UnauthorizedException" }, body = '{"message":"no"}' } },
+        { SESSION, token(3600), "ClientError", "ForbiddenException", { status = 403,
+          headers = { ["x-amzn-ErrorType"] = "ForbiddenException" }, body = '{"message":"no"}' } },
+        { SESSION, token(3600), "CredentialRetrievalError", "no accessKeyId", { body = "{}" } },
+        { "[profile s]\nsso_role_name = x\n", nil, "InvalidConfigError",
+          'The profile "s" ' .. MISSING .. "sso_account_id, sso_start_url, sso_region" },
+        { "[profile s]\nsso_role_name = x\nsso_session = nope\n", nil, "InvalidConfigError",
+          'The specified sso-session does not exist: "nope"' },
+        { SESSION .. "[profile t]\n" .. "a = b\n", token(3600), "InvalidConfigError",
+          "The value for sso_region is inconsistent between profile (x) and sso-session (eu-central-1).", nil,
+          "sso_region = x\n" },
+      }
+      for i, case in ipairs(cases) do
+        local config = case[1]:gsub("^%[profile s%]\n", "%0" .. (case[6] or ""))
+        local w <close> = sso_world(config, case[2], case[1] == LEGACY and LEGACY_FILE or SESSION_FILE)
+        peer:reply(case[5])
+        local session = w.session{ profile_name = "s" }
+        local err = raised(session.get_credentials, session)
+        assert.equal(case[3], err.kind, i .. tostring(err))
+        assert.matches(case[4], err.message, 1, true)
+      end
+    end)
+
+    it("can be the source of a role, and are got once for it", function()
+      local w <close> = sso_world(SESSION .. role("source_profile = s\n"), token(9000), SESSION_FILE)
+      w.env.AWS_ENDPOINT_URL_STS = peer.url
+      peer:reply(role_credentials("s", NOW + 9000), sts_answer("AssumeRole", "a1"),
+        sts_answer("AssumeRole", "a2", { expiry = NOW + 9000 }))
+      local session = w.session{ profile_name = "a" }
+      session:get_credentials()
+      w.now = NOW + 3601
+      assert.equal("AK-a2", session:get_credentials().access_key)
+      assert.equal(3, #peer:requests())
     end)
   end)
 end)
