@@ -9,6 +9,7 @@
 #include "l_body.h"
 #include "l_client.h"
 #include "l_core.h"
+#include "l_encode.h"
 #include "l_error.h"
 #include "l_value.h"
 
@@ -369,6 +370,22 @@ static int call_request_body(lua_State *L) {
   return 1;
 }
 
+/* call:request_hashes() → SHA-256 of the body and its tree hash, in hex */
+static int call_request_hashes(lua_State *L) {
+  return l_encode_push_hashes(L, &check_call(L)->request.body);
+}
+
+/* call:request_header(name) → its value, or nil */
+static int call_request_header(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_str name;
+  name.ptr = luaL_checklstring(L, 2, &name.len);
+  const struct luaws_str *value = luaws_headers_get(&call->request.headers, name);
+  if (!value) return 0;
+  push_text(L, *value);
+  return 1;
+}
+
 static struct luaws_str check_text(lua_State *L, int index) {
   struct luaws_str s;
   s.ptr = luaL_checklstring(L, index, &s.len);
@@ -537,16 +554,17 @@ static int call_response_header(lua_State *L) {
   return 1;
 }
 
-/* call:response_body([bytes]) → what has come, or so many bytes of its beginning. A
- * streamed body is not read: it is nil. */
+/* call:response_body([bytes]) → what has come, or so many bytes of its beginning, or of
+ * its end if bytes is negative. A streamed body is not read: it is nil. */
 static int call_response_body(lua_State *L) {
   struct luaws_call *call = check_call(L);
   if (luaws_call_streams(call) && call->response.status < 300 && !call->answered)
     return 0;
   struct luaws_str body = call->response.body;
   lua_Integer limit = luaL_optinteger(L, 2, (lua_Integer)body.len);
-  push_text(L,
-            luaws_str_sub(body, 0, (size_t)limit < body.len ? (size_t)limit : body.len));
+  size_t n = (size_t)(limit < 0 ? -limit : limit);
+  if (n > body.len) n = body.len;
+  push_text(L, luaws_str_sub(body, limit < 0 ? body.len - n : 0, n));
   return 1;
 }
 
@@ -627,6 +645,8 @@ void l_call_open(lua_State *L) {
       {"is_presign", call_is_presign},
       {"request", call_request},
       {"request_body", call_request_body},
+      {"request_hashes", call_request_hashes},
+      {"request_header", call_request_header},
       {"set_method", call_set_method},
       {"set_url", call_set_url},
       {"set_header", call_set_header},

@@ -197,6 +197,7 @@ struct l_credentials_wait {
   struct l_wait wait;
   struct luaws_chain_waiter waiter;
   struct luaws_session *session;
+  struct luaws_client *client; /* whose credentials are wanted, or NULL */
 };
 
 static int credentials_wait_gc(lua_State *L) {
@@ -205,6 +206,8 @@ static int credentials_wait_gc(lua_State *L) {
   l_wait_clear(&w->wait, L);
   luaws_session_release(w->session);
   w->session = NULL;
+  luaws_client_release(w->client);
+  w->client = NULL;
   return 0;
 }
 
@@ -233,7 +236,8 @@ static int credentials_step(lua_State *L, int status, lua_KContext ctx) {
   for (;;) {
     struct luaws_credentials *c = NULL;
     struct luaws_error err = {0};
-    int answer = luaws_chain_get(w->session->chain, &w->waiter, &c, &err);
+    int answer = w->client ? luaws_client_credentials(w->client, &w->waiter, &c, &err)
+                           : luaws_chain_get(w->session->chain, &w->waiter, &c, &err);
     if (answer < 0) return l_error_raise(L, &err);
     if (answer == LUAWS_PASS) return 0;
     if (answer == LUAWS_FOUND) {
@@ -244,15 +248,32 @@ static int credentials_step(lua_State *L, int status, lua_KContext ctx) {
   }
 }
 
-/* session:credentials() → a table of what was found, nil when there is nothing */
-static int session_credentials(lua_State *L) {
-  struct luaws_session *s = l_session_check(L, 1);
+static int wait_for_credentials(lua_State *L, struct luaws_session *s,
+                                struct luaws_client *client) {
   struct l_credentials_wait *w = lua_newuserdatauv(L, sizeof *w, 0);
   *w = (struct l_credentials_wait){.waiter = {.wake = l_wait_wake, .arg = &w->wait}};
   l_wait_init(&w->wait, l_core(L));
   luaL_setmetatable(L, CREDENTIALS_WAIT_TYPE);
   w->session = luaws_session_acquire(s);
+  if (client) w->client = luaws_client_acquire(client);
   return credentials_step(L, LUA_OK, lua_gettop(L));
+}
+
+/* session:credentials() → a table of what was found, nil when there is nothing */
+static int session_credentials(lua_State *L) {
+  return wait_for_credentials(L, l_session_check(L, 1), NULL);
+}
+
+/* core.client_credentials(client) → those that its requests are signed with */
+static int client_credentials(lua_State *L) {
+  struct luaws_client *c = l_client_check(L, 1)->client;
+  return wait_for_credentials(L, c->session, c);
+}
+
+/* core.client_time(client) → seconds since the epoch, by the session's clock */
+static int client_time(lua_State *L) {
+  lua_pushinteger(L, luaws_session_now_s(l_client_check(L, 1)->client->session));
+  return 1;
 }
 
 /* ---- endpoints ---- */
@@ -410,4 +431,8 @@ void l_session_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, session_new);
   lua_setfield(L, -2, "session");
+  lua_pushcfunction(L, client_credentials);
+  lua_setfield(L, -2, "client_credentials");
+  lua_pushcfunction(L, client_time);
+  lua_setfield(L, -2, "client_time");
 }

@@ -1,2 +1,2 @@
 --- Which services have a module of their own under service/: what their models do not say.
-return {}
+return { s3 = true }

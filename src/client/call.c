@@ -65,6 +65,20 @@ static int move_form_to_query(struct luaws_call *call, struct luaws_error *err) 
   return req->query.ptr ? 0 : luaws_error_memory(err);
 }
 
+/* Whether the endpoint rules put the account before the host themselves, so that the
+   model's own prefix must not be added. */
+static bool rules_add_account(const struct luaws_operation *op) {
+  const struct luaws_operation_extra *x = luaws_ref_get(&op->extra);
+  const struct luaws_static_param *p = x ? luaws_ref_get(&x->static_params) : NULL;
+  for (unsigned i = 0; p && i < x->static_param_count; i++) {
+    const struct luaws_node *value = luaws_ref_get(&p[i].value);
+    if (luaws_str_is(luaws_ref_text(&p[i].name), "RequiresAccountId") &&
+        value->type == LUAWS_NODE_TRUE)
+      return true;
+  }
+  return false;
+}
+
 /* → serialize */
 static int serialize(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *req = &call->request;
@@ -78,7 +92,8 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       .params = call->params,
       .request = req,
       .body = &call->body,
-      .inject_host_prefix = call->client->config->inject_host_prefix != LUAWS_NO,
+      .inject_host_prefix = call->client->config->inject_host_prefix != LUAWS_NO &&
+                            !rules_add_account(call->operation),
       .idempotency_token = call->idempotency_token,
   };
   rc = call->client->protocol->serialize(&s, err);
