@@ -321,6 +321,26 @@ static void credentials_are_refreshed_before_they_expire(void **state) {
   }
 }
 
+static void short_lived_credentials_are_refreshed_once_a_minute(void **state) {
+  struct world w = {0};
+  struct script s = {.answer = LUAWS_FOUND};
+  struct luaws_credentials *a = NULL;
+  (void)state;
+  open_world(&w, "", NULL);
+  struct luaws_chain *c = scripted_chain(&w, &s);
+  for (int minute = 0; minute < 5; minute++) {
+    s.expiry_s = w.now + 300;
+    for (int i = 0; i < 10; i++) {
+      assert_int_equal(luaws_chain_get(c, NULL, &a, NULL), LUAWS_FOUND);
+      luaws_credentials_release(a);
+    }
+    assert_int_equal(s.steps, minute + 1);
+    w.now += LUAWS_REFRESH_PAUSE_S;
+  }
+  luaws_chain_free(c);
+  close_world(&w);
+}
+
 static void a_refresh_that_took_its_time_is_used_when_it_is_there(void **state) {
   struct world w = {0};
   struct script s = {.answer = LUAWS_FOUND};
@@ -328,9 +348,10 @@ static void a_refresh_that_took_its_time_is_used_when_it_is_there(void **state) 
   (void)state;
   open_world(&w, "", NULL);
   struct luaws_chain *c = scripted_chain(&w, &s);
-  s.expiry_s = w.now + 800;
+  s.expiry_s = w.now + 860;
   assert_int_equal(luaws_chain_get(c, NULL, &a, NULL), LUAWS_FOUND);
   luaws_credentials_release(a);
+  w.now += LUAWS_REFRESH_PAUSE_S;
   s.answer = LUAWS_PENDING;
   assert_int_equal(luaws_chain_get(c, NULL, &a, NULL), LUAWS_FOUND);
   assert_int_equal(a->expiry_s, w.now + 800);
@@ -488,6 +509,7 @@ int main(void) {
       cmocka_unit_test(all_who_waited_get_the_same_failure),
       cmocka_unit_test(a_chain_that_is_freed_cancels_what_is_under_way),
       cmocka_unit_test(credentials_are_refreshed_before_they_expire),
+      cmocka_unit_test(short_lived_credentials_are_refreshed_once_a_minute),
       cmocka_unit_test(a_refresh_that_took_its_time_is_used_when_it_is_there),
       cmocka_unit_test(keys_in_the_environment_are_read_again_when_they_expire),
       cmocka_unit_test(what_is_asked_for_and_not_there_is_refused),

@@ -1,5 +1,6 @@
 #include "client/auth.h"
 
+#include "client/bearer.h"
 #include "model/rules.h"
 
 bool luaws_call_wants_credentials(const struct luaws_call *call) {
@@ -76,6 +77,9 @@ static int mark_unsigned_trailer(struct luaws_call *call, struct luaws_error *er
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
   if (!luaws_call_wants_credentials(call)) return mark_unsigned_trailer(call, err);
+  if (luaws_call_uses_bearer(call)) {
+    return luaws_bearer_sign(&call->request, call->credentials->token, err);
+  }
   const struct luaws_auth_scheme *scheme;
   int rc = choose_scheme(call, &scheme, err);
   if (rc) return rc;

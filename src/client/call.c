@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "client/auth.h"
+#include "client/bearer.h"
 #include "client/checksum.h"
 #include "client/endpoint_params.h"
 
@@ -146,8 +147,11 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
   call->credentials = NULL;
   call->credentials_waiter.wake = ready;
   call->credentials_waiter.arg = call;
-  int answer = luaws_client_credentials(call->client, &call->credentials_waiter,
-                                        &call->credentials, err);
+  int answer = luaws_call_uses_bearer(call)
+                   ? luaws_client_token(call->client, &call->credentials_waiter,
+                                        &call->credentials, err)
+                   : luaws_client_credentials(call->client, &call->credentials_waiter,
+                                              &call->credentials, err);
   return answer == LUAWS_FOUND ? 0 : answer == LUAWS_PENDING ? WAITING : answer;
 }
 

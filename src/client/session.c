@@ -5,6 +5,7 @@
 
 #include "client/nested.h"
 #include "credentials/cache.h"
+#include "credentials/sso_token.h"
 
 static int64_t system_now_s(void *arg) {
   return (int64_t)time(NULL);
@@ -84,7 +85,9 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
     };
     luaws_nested_init(&s->nested_calls, s);
     s->chain = luaws_chain_new(&s->provider_context);
-    rc = s->chain ? set_keys(s, o, err) : luaws_error_memory(err);
+    s->token_chain =
+        luaws_chain_new_single(&s->provider_context, &luaws_token_provider_sso);
+    rc = s->chain && s->token_chain ? set_keys(s, o, err) : luaws_error_memory(err);
     if (rc == 0 && o->provider) {
       struct luaws_str first = luaws_str_from(luaws_chain_provider(s->chain, 0)->name);
       rc = luaws_chain_insert_before(s->chain, first, o->provider, err);
@@ -106,6 +109,7 @@ struct luaws_session *luaws_session_acquire(struct luaws_session *s) {
 void luaws_session_release(struct luaws_session *s) {
   if (!s || --s->references) return;
   luaws_chain_free(s->chain);
+  luaws_chain_free(s->token_chain);
   luaws_credential_cache_free(s->provider_context.cache);
   free(s->first_region);
   luaws_models_free(s->models);

@@ -38,6 +38,7 @@ struct luaws_session {
   struct luaws_settings *settings;
   struct luaws_models *models;
   struct luaws_chain *chain;
+  struct luaws_chain *token_chain; /* bearer tokens: "credentials" that have only one */
   struct luaws_provider_context provider_context;
   struct luaws_nested_calls nested_calls;
   struct luaws_loop *loop;

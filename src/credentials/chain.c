@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "credentials/explicit.h"
 #include "settings/region.h"
 
@@ -18,6 +19,7 @@ struct luaws_chain {
 
   struct luaws_credentials *current;
   struct luaws_provider source; /* where they came from; name NULL: from code */
+  int64_t rest_until_s;         /* no refresh before, as long as they have not expired */
 
   bool searching;
   bool awake;                  /* the task has something to do */
@@ -377,11 +379,21 @@ int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
   int rc = LUAWS_FOUND;
   *out = NULL;
   if (tell_end(c, waiter, &rc, err)) return rc;
-  if (c->current && c->current->expiry_s) left = c->current->expiry_s - now_s(c);
+  int64_t now = now_s(c);
+  if (c->current && c->current->expiry_s) left = c->current->expiry_s - now;
   bool usable = c->current && left >= LUAWS_MANDATORY_REFRESH_S;
-  if (!c->current || left < LUAWS_ADVISORY_REFRESH_S) {
+  bool resting = c->current && left > 0 && now < c->rest_until_s && !c->searching;
+  if (!c->current || (left < LUAWS_ADVISORY_REFRESH_S && !resting)) {
     rc = run(c, &problem);
     if (rc == LUAWS_PASS || rc < 0) remember_end(c, rc, &problem);
+    if (rc == LUAWS_FOUND || (rc < 0 && usable)) {
+      c->rest_until_s = now + LUAWS_REFRESH_PAUSE_S;
+    }
+    if (rc < 0 && usable) {
+      luaws_log(LUAWS_LOG_WARNING, "luaws.credentials",
+                "refreshing the credentials failed, they are good for another %lld s: %s",
+                (long long)left, luaws_error_message(&problem));
+    }
     /* Credentials that will do for a while longer make good a refresh that has not come
        yet, or failed. */
     if (rc != LUAWS_FOUND && usable) {

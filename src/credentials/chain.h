@@ -8,7 +8,13 @@
 
 #include "credentials/provider.h"
 
-enum { LUAWS_ADVISORY_REFRESH_S = 15 * 60, LUAWS_MANDATORY_REFRESH_S = 10 * 60 };
+enum {
+  LUAWS_ADVISORY_REFRESH_S = 15 * 60,
+  LUAWS_MANDATORY_REFRESH_S = 10 * 60,
+  /* So long after an attempt there is no other as long as those there are do: for
+     credentials that never last 15 minutes, or a provider that is down for a while. */
+  LUAWS_REFRESH_PAUSE_S = 60
+};
 
 struct luaws_chain;
 /* botocore's default chain for the settings' profile: without "env" when the profile was

@@ -19,7 +19,7 @@ int luaws_sso_session_of(const struct luaws_provider_task *task,
                          struct luaws_sso_login *out, struct luaws_error *err) {
   const struct luaws_profiles *files = NULL;
   *out = (struct luaws_sso_login){.session_name = luaws_ini_text(profile, "sso_session")};
-  if (!out->session_name.ptr) return LUAWS_PASS;
+  if (!out->session_name.ptr) return 0;
   int rc = luaws_settings_profiles(task->context->settings, &files, err);
   if (rc) return rc;
   const struct luaws_ini_section *session =
@@ -250,8 +250,10 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   int rc = luaws_provider_profile(task, &profile, err);
   if (rc || !profile) return rc ? rc : LUAWS_PASS;
   rc = luaws_sso_session_of(task, profile, &login, err);
-  if (rc == LUAWS_PASS) return luaws_provider_pass(task, "no sso_session in the profile");
   if (rc) return rc;
+  if (!login.session_name.ptr) {
+    return luaws_provider_pass(task, "no sso_session in the profile");
+  }
   struct luaws_sso_token *t = calloc(1, sizeof *t);
   if (!t) return luaws_error_memory(err);
   task->state = t;

@@ -35,8 +35,8 @@ void luaws_sso_token_clear(struct luaws_sso_token *t);
 /* "UnauthorizedSSOTokenError" */
 int luaws_sso_unauthorized(struct luaws_error *err);
 
-/* The sso_session that a profile names. PASS without one; "InvalidConfigError" when it
-   does not exist or says too little. */
+/* The sso_session that a profile names, in *out, whose session_name is none when it names
+   none. "InvalidConfigError" when it does not exist or says too little. */
 int luaws_sso_session_of(const struct luaws_provider_task *task,
                          const struct luaws_ini_section *profile,
                          struct luaws_sso_login *out, struct luaws_error *err);
