@@ -51,7 +51,7 @@ local function clean(value)
   end
   local copy = {}
   for name, item in pairs(value) do
-    if name ~= "RetryAttempts" then
+    if name ~= "RetryAttempts" and name ~= "MaxAttemptsReached" then
       copy[name] = clean(item)
     end
   end

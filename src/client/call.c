@@ -359,7 +359,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case ADD_CHECKSUM:
       rc = luaws_call_add_checksum(call, &err);
-      call->stage = call->answered ? RECEIVE : CREATE_REQUEST;
+      /* Answered before there was anything to send: nothing to try again. */
+      call->stage = call->answered ? FINISHED : CREATE_REQUEST;
       break;
     case CREATE_REQUEST:
       rc = create_request(call, &err);
@@ -392,7 +393,10 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case SEND:
       call->stage = RECEIVE;
-      if (!call->answered) rc = send_request(call, &err);
+      if (call->answered)
+        call->retry.attempt++;
+      else
+        rc = send_request(call, &err);
       break;
     case RECEIVE:
       if (!call->answered) receive(call);
