@@ -122,6 +122,10 @@ static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
   }
   bool line = lua_type(L, 2) == LUA_TSTRING && *lua_tostring(L, 2) == 'l';
   lua_pushlstring(L, start, (size_t)n - (line && start[n - 1] == '\n'));
+  if (b->ended && unread(b) == 0) {
+    luaws_buf_clear(&b->got); /* the body may be kept long after it was read */
+    b->at = 0;
+  }
   return 1;
 }
 
