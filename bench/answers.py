@@ -195,7 +195,14 @@ def query(count=2790):
     return json.dumps({"Count": count, "Items": items, "ScannedCount": count}, separators=(",", ":"), ensure_ascii=False)
 
 
+def body(megabytes=32):
+    """Bytes that look random, for a streamed body."""
+    block = b"".join(hashlib.sha256(i.to_bytes(4, "big")).digest() for i in range(1 << 15))
+    return block * megabytes
+
+
 def write_all(folder):
+    (folder / "body.bin").write_bytes(body())
     for name, text in (
         ("describe_instances.xml", describe_instances()),
         ("list_objects.xml", list_objects()),

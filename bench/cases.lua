@@ -113,6 +113,24 @@ function CASES.concurrent()
     wall_us = (require("luaws.core").monotonic() - began_at) * 1e6 / #results }
 end
 
+function CASES.get_object()
+  local s3 = client("s3", { config = { s3 = { addressing_style = "path" } } })
+  measure(function()
+    local length = 0
+    for chunk in s3:get_object{ Bucket = "bench", Key = "body" }.Body:chunks() do
+      length = length + #chunk
+    end
+    assert(length == 32 << 20)
+  end)
+end
+
+function CASES.client()
+  local session = aws.session{ region_name = "eu-west-1" }
+  measure(function()
+    session:client("ec2")
+  end)
+end
+
 function CASES.presign()
   local s3 = aws.client("s3")
   measure(function(i)

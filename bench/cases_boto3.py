@@ -62,6 +62,16 @@ def list_objects():
     measure(lambda _: s3.list_objects_v2(Bucket="bench")["Contents"])
 
 
+def get_object():
+    s3 = client("s3", config=Config(s3={"addressing_style": "path"}))
+
+    def read(_):
+        chunks = s3.get_object(Bucket="bench", Key="body")["Body"].iter_chunks(64 * 1024)
+        assert sum(len(chunk) for chunk in chunks) == 32 << 20
+
+    measure(read)
+
+
 def query():
     dynamodb = client("dynamodb")
     measure(lambda _: dynamodb.query(TableName="orders", KeyConditionExpression="pk = :pk",
@@ -75,6 +85,11 @@ def concurrent():
         began, began_at = time.process_time(), time.monotonic()
         list(threads.map(lambda _: sqs.get_queue_url(QueueName="orders"), range(times)))
         report(cpu_us=(time.process_time() - began) * 1e6 / times, wall_us=(time.monotonic() - began_at) * 1e6 / times)
+
+
+def further_client():
+    session = boto3.Session(region_name="eu-west-1")
+    measure(lambda _: session.client("ec2"))
 
 
 def presign():

@@ -39,6 +39,7 @@ http {{
     location /ec2 {{ return 405; error_page 405 =200 /files/describe_instances.xml; }}
     location /dynamodb {{ return 405; error_page 405 =200 /files/query.json; }}
     location /s3 {{ return 405; error_page 405 =200 /files/list_objects.xml; }}
+    location /s3/bench/body {{ return 405; error_page 405 =200 /files/body.bin; }}
     location /files {{ }}
   }}
 }}

@@ -43,7 +43,7 @@ def cases(build, peer, files, quick):
         return [python, str(HERE / "cases_boto3.py"), case, url, str(max(1, times // scale)), *map(str, more)]
 
     def curl(signer, service, times, in_flight=1, *more, url=peer.url):
-        return [str(tools / "bench_curl_calls"), signer, f"{url}/{service}/", str(max(2, times // scale)),
+        return [str(tools / "bench_curl_calls"), signer, f"{url}/{service}", str(max(2, times // scale)),
                 str(in_flight), *map(str, more)]
 
     def tls_curl(cas):
@@ -67,39 +67,48 @@ def cases(build, peer, files, quick):
         Case("call", "a small call (SQS GetQueueUrl), CPU", "us", {
             "luaws": (lua("call", 5000), cpu),
             "boto3": (boto3("call", 300), cpu),
-            "libcurl": (curl("curl", "sqs", 5000), cpu),
-            "libcurl, our signer": (curl("own", "sqs", 5000), cpu),
+            "libcurl": (curl("curl", "sqs/", 5000), cpu),
+            "libcurl, our signer": (curl("own", "sqs/", 5000), cpu),
         }, ("libcurl", 1.2)),
         Case("concurrent", "64 calls in flight, CPU of each", "us", {
             "luaws": (lua("concurrent", 6400), cpu),
             "boto3": (boto3("concurrent", 320), cpu),
-            "libcurl": (curl("curl", "sqs", 6400, 64), cpu),
-            "libcurl, our signer": (curl("own", "sqs", 6400, 64), cpu),
+            "libcurl": (curl("curl", "sqs/", 6400, 64), cpu),
+            "libcurl, our signer": (curl("own", "sqs/", 6400, 64), cpu),
         }, ("libcurl", 1.2)),
         Case("concurrent_wall", "64 calls in flight, time on the clock for each", "us", {
             "luaws": (lua("concurrent", 6400), "wall_us"),
             "boto3": (boto3("concurrent", 320), "wall_us"),
-            "libcurl": (curl("curl", "sqs", 6400, 64), "wall_us"),
-            "libcurl, our signer": (curl("own", "sqs", 6400, 64), "wall_us"),
+            "libcurl": (curl("curl", "sqs/", 6400, 64), "wall_us"),
+            "libcurl, our signer": (curl("own", "sqs/", 6400, 64), "wall_us"),
         }, None),
         Case("describe_instances", "EC2 DescribeInstances, 1000 instances, CPU", "ms", {
             "luaws": (lua("describe_instances", 10), cpu),
             "boto3": (boto3("describe_instances", 1), cpu),
-            "libcurl": (curl("none", "ec2", 20), cpu),
+            "libcurl": (curl("none", "ec2/", 20), cpu),
             "expat, empty": (expat("describe_instances.xml", 10), cpu),
         }, ("expat, empty", 2.4)),
         Case("list_objects", "S3 ListObjectsV2, 1000 keys, CPU", "ms", {
             "luaws": (lua("list_objects", 100), cpu),
             "boto3": (boto3("list_objects", 5), cpu),
-            "libcurl": (curl("none", "s3", 100), cpu),
+            "libcurl": (curl("none", "s3/", 100), cpu),
             "expat, empty": (expat("list_objects.xml", 100), cpu),
         }, 3.0),
         Case("query", "DynamoDB Query, 1.9 MB, CPU", "ms", {
             "luaws": (lua("query", 10), cpu),
             "boto3": (boto3("query", 1), cpu),
-            "libcurl": (curl("none", "dynamodb", 20), cpu),
+            "libcurl": (curl("none", "dynamodb/", 20), cpu),
             "lua-cjson alone": (lua("json_alone", 10, files / "query.json"), cpu),
         }, 90.0),
+        Case("get_object", "S3 GetObject, 32 MiB read in chunks, CPU", "ms", {
+            "luaws": (lua("get_object", 10), cpu),
+            "boto3": (boto3("get_object", 5), cpu),
+            "libcurl": (curl("none", "s3/bench/body", 10), cpu),
+        }, None),
+        Case("client", "a further client in the same session, CPU", "us", {
+            "luaws": (lua("client", 5000), cpu),
+            "boto3": (boto3("further_client", 10), cpu),
+        }, None),
         Case("memory_client", "a further client in its own session, memory", "KiB", {
             "luaws": (lua("memory_client", 1000), "kib"),
             "boto3": (boto3("memory_client", 5), "kib"),
