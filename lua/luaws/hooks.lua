@@ -103,13 +103,14 @@ local function shallow_copy(map)
 end
 
 --- Asks the listeners of the parameters. The caller's table is never changed.
+---@param is_presign boolean|nil
 ---@return table params those to be used
 ---@return table context the call's own table that its listeners share. A listener may leave in it
 ---  `endpoint_builtins`: values of the endpoint's built-in parameters, by AWS's names for them.
 ---@return integer more stages that this call must stop at
-function hooks.params(client, operation, params)
+function hooks.params(client, operation, params, is_presign)
   local emitter = emitter_of(client)
-  local context = {}
+  local context = { is_presign_request = is_presign }
   local event = new_event { params = shallow_copy(params), context = context, client = client,
     operation_name = operation }
   local name = event_name("provide-client-params", client, operation)
@@ -123,12 +124,12 @@ function hooks.params(client, operation, params)
   return event.params, context, context.endpoint_builtins and 1 or 0
 end
 
---- As hooks.params where somebody listens, else the parameters as they are.
+--- As hooks.params where somebody listens, else the parameters as they are: for a presigned URL.
 function hooks.asked_params(client, operation, params)
   if hooks.mask(client, operation) & PARAMS == 0 then
-    return params, nil, 0
+    return params, { is_presign_request = true }, 0
   end
-  return hooks.params(client, operation, params)
+  return hooks.params(client, operation, params, true)
 end
 
 -- ---- the request as handlers see it: writes go through to the call ----

@@ -1,0 +1,104 @@
+-- Canned answers: checked, in order, without network or credentials.
+local aws = require("luaws")
+
+local function nobody(service)
+  return aws.session{ region_name = "us-east-1", _env = {}, _home = "/nowhere" }:client(service)
+end
+
+local function raised(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+describe("a stubber", function()
+  local c, stub
+  before_each(function()
+    c = nobody("sqs")
+    stub = aws.stubber(c)
+  end)
+
+  it("answers in order, without network or credentials", function()
+    stub:add_response("list_queues", { QueueUrls = { "u" } })
+    stub:add_response("get_queue_url", { QueueUrl = "v" }, { QueueName = "q" })
+    stub:activate()
+    local response = c:list_queues{ QueueNamePrefix = "anything" }
+    assert.same({ "u" }, response.QueueUrls)
+    assert.equal(200, response.ResponseMetadata.HTTPStatusCode)
+    assert.equal("v", c:get_queue_url{ QueueName = "q" }.QueueUrl)
+    stub:assert_no_pending_responses()
+  end)
+
+  it("answers DynamoDB and S3 with their own handlers", function()
+    local dynamodb, s3 = nobody("dynamodb"), nobody("s3")
+    local first, second = aws.stubber(dynamodb):activate(), aws.stubber(s3):activate()
+    first:add_response("get_item", { Item = { id = { S = "x" }, n = { N = "1" } } })
+    second:add_response("list_objects_v2", { Contents = { { Key = "a+b" } } }, { Bucket = "abc" })
+    assert.equal("1", dynamodb:get_item{ TableName = "t", Key = { id = { S = "x" } } }.Item.n.N)
+    assert.equal("a+b", s3:list_objects_v2{ Bucket = "abc" }.Contents[1].Key)
+  end)
+
+  it("raises errors of the service", function()
+    stub:add_client_error("get_queue_url", { service_error_code = "QueueDoesNotExist", service_message = "none",
+      http_status_code = 404, service_error_meta = { Extra = "e" }, response_meta = { RequestId = "r" },
+      modeled_fields = { Field = 1 } })
+    stub:add_client_error("list_queues", "Busy", "later", 503)
+    stub:activate()
+    local err = raised(c.get_queue_url, c, { QueueName = "q" })
+    assert.equal("An error occurred (QueueDoesNotExist) when calling the GetQueueUrl operation: none", tostring(err))
+    assert.same({ Error = { Code = "QueueDoesNotExist", Message = "none", Extra = "e" }, Field = 1, ResponseMetadata = {
+      HTTPStatusCode = 404, HTTPHeaders = {}, RetryAttempts = 0, RequestId = "r" } }, err.response)
+    assert.is_true(err:is(c.exceptions.QueueDoesNotExist))
+    assert.equal("Busy", raised(c.list_queues, c, {}).code)
+  end)
+
+  it("refuses answers that the service could not give", function()
+    local err = raised(stub.add_response, stub, "list_queues", { QueueURLs = {}, NextToken = 5, QueueUrls = { 1 } })
+    assert.equal("ParamValidationError", err.kind)
+    assert.matches('Unknown parameter in input: "QueueURLs"', err.message, 1, true)
+    assert.matches("Invalid type for parameter NextToken", err.message, 1, true)
+    assert.matches("Invalid type for parameter QueueUrls[0]", err.message, 1, true)
+    assert.equal("ParamValidationError", raised(stub.add_response, stub, "delete_queue", { X = 1 }).kind)
+    assert.equal("ValueError", raised(stub.add_response, stub, "no_such", {}).kind)
+    stub:assert_no_pending_responses()
+  end)
+
+  it("is strict about the order, the number and the parameters of calls", function()
+    stub:add_response("get_queue_url", { QueueUrl = "v" }, { QueueName = "q", 
+      QueueOwnerAWSAccountId = aws.stubber.ANY })
+    stub:activate()
+    local err = raised(c.list_queues, c, {})
+    assert.equal("StubResponseError", err.kind)
+    assert.equal("Error getting response stub for operation ListQueues: Operation mismatch: found response for "
+      .. "GetQueueUrl.", err.message)
+    err = raised(c.get_queue_url, c, { QueueName = "other" })
+    assert.equal("StubAssertionError", err.kind)
+    assert.is_true(err:is("AssertionError"))
+    assert.equal("AssertionError", raised(stub.assert_no_pending_responses, stub).kind)
+    assert.equal("v", c:get_queue_url{ QueueName = "q", QueueOwnerAWSAccountId = "whoever" }.QueueUrl)
+    assert.equal("UnStubbedResponseError", raised(c.list_queues, c, {}).kind)
+  end)
+
+  it("compares nested parameters, with ANY at any depth", function()
+    local ANY = aws.stubber.ANY
+    local expected = { QueueName = "q", Attributes = { DelaySeconds = ANY, Policy = "p" } }
+    stub:add_response("create_queue", { QueueUrl = "v" }, expected)
+    stub:activate()
+    assert.equal("StubAssertionError", raised(c.create_queue, c, { QueueName = "q", Attributes = { Policy = "p" } }).kind)
+    assert.equal("v", c:create_queue{ QueueName = "q", Attributes = { DelaySeconds = "5", Policy = "p" } }.QueueUrl)
+  end)
+
+  it("lets go of the client when deactivated or closed, and leaves presigned URLs alone", function()
+    local s3 = aws.session{ region_name = "us-east-1", aws_access_key_id = "a", aws_secret_access_key = "b" }:client("s3")
+    do
+      local closing <close> = aws.stubber(s3):activate()
+      assert.is_table(closing)
+      assert.matches("^https://abc", s3:generate_presigned_url("get_object", { Params = { Bucket = "abc", Key = "k" } }))
+      assert.equal("UnStubbedResponseError", raised(s3.list_buckets, s3).kind)
+    end
+    s3.meta.events:register("before-call.s3", function()
+      return { parsed = { Mine = true } }
+    end)
+    assert.is_true(s3:list_buckets().Mine)
+  end)
+end)
