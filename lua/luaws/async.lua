@@ -299,6 +299,14 @@ function async.map(list, fn, opts)
   return results
 end
 
+--- Whether the task that asks was cancelled. It then is about to end: what closes its <close> variables
+--- must not wait for anything more.
+---@return boolean
+function async.cancelled()
+  local task = tasks[coroutine.running()]
+  return task ~= nil and task._cancelled == true
+end
+
 --- Waits, and lets other tasks go on meanwhile.
 ---@param seconds number
 function async.sleep(seconds)

@@ -18,6 +18,9 @@ local class_mt = { __name = "luaws.resource.class", __index = Class }
 -- What handlers of creating-resource-class find in base_classes.
 class.base = {}
 
+-- Services whose resources have methods that no model speaks of; see resource/inject/.
+local WITH_INJECTIONS = { dynamodb = true, ec2 = true, s3 = true }
+
 local METHODS, PROPERTIES = {}, {}
 
 function METHODS.load(self, member)
@@ -236,6 +239,27 @@ function Class:construct(client, given, count, ...)
   return self:make(client, identifiers)
 end
 
+-- Adds a table of methods; its `init` is called with each new object.
+local function add_methods(self, methods)
+  for name, method in pairs(methods or {}) do
+    if name == "init" then
+      self.inits[#self.inits + 1] = method
+    else
+      self.methods[name] = method
+    end
+  end
+end
+
+-- Adds what luaws itself gives to the resources of this service: to all of them, and to this one.
+local function add_injections(self)
+  local service_name = self.family.service_name
+  if WITH_INJECTIONS[service_name] then
+    local injections = require("luaws.resource.inject." .. service_name)
+    add_methods(self, injections["*"])
+    add_methods(self, injections[self.name == service_name and "ServiceResource" or self.name])
+  end
+end
+
 -- Lets the handlers of creating-resource-class add to the class. class_attributes shows what is there
 -- and takes new methods; every table put into base_classes lends its functions, and its `init` is
 -- called with each new object.
@@ -303,6 +327,7 @@ function class.new(family, definition, name, client)
     __eq = same_resource,
     __tostring = show,
   }
+  add_injections(self)
   inject(self, client)
   -- A service has no load; asking its definition would read it.
   self.loadable = self.methods.load ~= nil

@@ -1,0 +1,30 @@
+--- What buckets and objects can do beside what the resource model says.
+local Bucket, ObjectSummary = {}, {}
+
+--- Reads the bucket's creation date. Only a list of all buckets has it, so that a caller who must not see
+--- that list, or a bucket of somebody else, leaves it nil.
+function Bucket:load()
+  self.meta.data = {}
+  local ok, answer = pcall(self.meta.client.list_buckets, self.meta.client, {})
+  if not ok then
+    if type(answer) == "table" and answer.kind == "ClientError" and answer.code == "AccessDenied" then
+      return
+    end
+    error(answer, 0)
+  end
+  for _, found in ipairs(answer.Buckets or {}) do
+    if found.Name == self.name then
+      self.meta.data = found
+      return
+    end
+  end
+end
+
+--- Reads what a HEAD of the object says.
+function ObjectSummary:load()
+  local data = self.meta.client:head_object { Bucket = self.bucket_name, Key = self.key }
+  data.Size, data.ContentLength = data.ContentLength, nil
+  self.meta.data = data
+end
+
+return { Bucket = Bucket, ObjectSummary = ObjectSummary }
