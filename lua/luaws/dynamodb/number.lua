@@ -83,8 +83,10 @@ end
 local function parts_of(value)
   if getmetatable(value) == number_mt then
     return value._parts
-  elseif math.type(value) == "integer" then
-    return parse(("%d"):format(value))
+  end
+  local integer = math.tointeger(value)
+  if integer then
+    return parse(("%d"):format(integer))
   elseif value ~= value or value == math.huge or value == -math.huge then
     errors.raise("TypeError", "Infinity and NaN not supported")
   end
@@ -109,15 +111,18 @@ function number.is_object(value)
   return getmetatable(value) == number_mt
 end
 
---- The text that DynamoDB is sent. Integers and number objects are exact; a double is the shortest text
---- that reads back as it. Raises what DynamoDB has no number for.
+--- The text that DynamoDB is sent. Number objects and integers are exact, and so is a double that a Lua
+--- integer equals; of any other the text is the shortest that reads back as it. Raises what DynamoDB has no
+--- number for.
 ---@param value number|table
 ---@return string
 function number.write(value)
   if getmetatable(value) == number_mt then
     return value.digits
-  elseif math.type(value) == "integer" then
-    return ("%d"):format(value)
+  end
+  local integer = math.tointeger(value)
+  if integer then
+    return ("%d"):format(integer)
   end
   local parts = parts_of(value)
   local text = write(parts)
@@ -129,6 +134,9 @@ end
 ---@param text string
 ---@return number|table
 function number.read(text)
+  if #text < INTEGER_DIGITS and text:find("^%-?%d+$") then
+    return tonumber(text)
+  end
   local parts = parse(text)
   if not parts then
     errors.raise("ValueError", "not a number: %s", text)
