@@ -4,6 +4,7 @@
 
 #include "l_core.h"
 #include "l_error.h"
+#include "l_files.h"
 
 #define BODY_TYPE "luaws.body"
 
@@ -51,7 +52,8 @@ static size_t unread(const struct l_body *b) {
   return b->got.len - b->at;
 }
 
-/* Forgets what the script has had, so that a body of any size goes through a small buffer. */
+/* Forgets what the script has had, so that a body of any size goes through a small
+ * buffer. */
 static void drop_read(struct l_body *b) {
   if (b->at == 0) return;
   size_t left = unread(b);
@@ -61,27 +63,27 @@ static void drop_read(struct l_body *b) {
   b->at = 0;
 }
 
-/* Takes what the connection has for us. False: nothing yet, wait. */
-static bool fetch(lua_State *L, struct l_body *b) {
+/* Takes what the connection has for us: 0, LUAWS_READ_AGAIN when there is nothing yet, or
+   a negative code, upon which the body is closed. */
+static int fetch(lua_State *L, struct l_body *b, struct luaws_error *err) {
   drop_read(b);
   struct luaws_call *call = b->call;
   if (!call) {
     b->ended = true;
-    return true;
+    return 0;
   }
   if (!call->exchange ||
       call->answered) { /* a listener answered: the body is in memory */
     luaws_buf_append_str(&b->got, call->response.body);
     b->ended = true;
-    return true;
+    return 0;
   }
-  struct luaws_error err = {0};
-  if (!luaws_buf_reserve(&b->got, READ_CHUNK_BYTES)) luaL_error(L, "not enough memory");
-  ptrdiff_t n = luaws_call_read(call, b->got.ptr + b->got.len, READ_CHUNK_BYTES, &err);
-  if (n == LUAWS_READ_AGAIN) return false;
+  if (!luaws_buf_reserve(&b->got, READ_CHUNK_BYTES)) return luaws_error_memory(err);
+  ptrdiff_t n = luaws_call_read(call, b->got.ptr + b->got.len, READ_CHUNK_BYTES, err);
+  if (n == LUAWS_READ_AGAIN) return LUAWS_READ_AGAIN;
   if (n < 0) {
     close_body(L, b);
-    l_error_raise(L, &err);
+    return (int)n;
   }
   if (n == 0) {
     b->ended = true;
@@ -89,7 +91,7 @@ static bool fetch(lua_State *L, struct l_body *b) {
     b->call = NULL;
   }
   b->got.len += (size_t)n;
-  return true;
+  return 0;
 }
 
 /* How much of what is unread answers the request at index 2: -1 when more must come
@@ -111,7 +113,13 @@ static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
   struct l_body *b = check_body(L);
   ptrdiff_t n;
   while ((n = satisfied(L, b)) < 0) {
-    if (!fetch(L, b)) l_wait(L, &b->wait, ctx, body_read_continue);
+    struct luaws_error err = {0};
+    int rc = fetch(L, b, &err);
+    if (rc == LUAWS_READ_AGAIN) {
+      l_wait(L, &b->wait, ctx, body_read_continue);
+    } else if (rc) {
+      return l_error_raise(L, &err);
+    }
   }
   const char *start = b->got.ptr ? b->got.ptr + b->at : "";
   b->at += (size_t)n;
@@ -147,6 +155,50 @@ static int body_read(lua_State *L) {
   }
   if (b->closed) return l_raise(L, "ValueError", "the body is closed");
   return body_read_continue(L, LUA_OK, 0);
+}
+
+/* ctx: how many bytes were saved. */
+static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
+  struct l_body *b = check_body(L);
+  lua_Integer offset = lua_tointeger(L, 3), max = lua_tointeger(L, 4);
+  struct luaws_error err = {0};
+  int rc = 0;
+  while (ctx < max && rc == 0) {
+    size_t n = unread(b);
+    if (n > (size_t)(max - ctx)) n = (size_t)(max - ctx);
+    if (n) {
+      rc = l_target_write(L, 2, offset + ctx, b->got.ptr + b->at, n, &err);
+      if (rc == 0) {
+        b->at += n;
+        ctx += (lua_KContext)n;
+      }
+    } else if (b->ended) {
+      break;
+    } else {
+      rc = fetch(L, b, &err);
+      if (rc == LUAWS_READ_AGAIN) {
+        l_wait(L, &b->wait, ctx, body_save_continue);
+        rc = 0;
+      }
+    }
+  }
+  lua_settop(L, 4);
+  lua_pushinteger(L, ctx);
+  if (rc == 0) return 1;
+  l_error_push(L, &err);
+  return 2;
+}
+
+/* body:save(target, offset, max) → how many bytes were written to the target (as
+   core.target makes it) from this offset on: max, unless the body ended, or, with an
+   error after it, broke off. No string is made of them. */
+static int body_save(lua_State *L) {
+  struct l_body *b = check_body(L);
+  luaL_argcheck(L, luaL_checkinteger(L, 3) >= 0, 3, "a negative offset");
+  luaL_argcheck(L, luaL_checkinteger(L, 4) > 0, 4, "must be a positive number of bytes");
+  lua_settop(L, 4);
+  if (b->closed) return l_raise(L, "ValueError", "the body is closed");
+  return body_save_continue(L, LUA_OK, 0);
 }
 
 /* An iterator over reads of upvalue 2 from the body in upvalue 1. */
@@ -194,11 +246,9 @@ void l_body_open(lua_State *L) {
                                          {"__close", body_close},
                                          {"__tostring", body_tostring},
                                          {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"read", body_read},
-                                     {"lines", body_lines},
-                                     {"chunks", body_chunks},
-                                     {"close", body_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"read", body_read},   {"save", body_save},
+                                     {"lines", body_lines}, {"chunks", body_chunks},
+                                     {"close", body_close}, {NULL, NULL}};
   luaL_newmetatable(L, BODY_TYPE);
   luaL_setfuncs(L, metamethods, 0);
   luaL_newlib(L, methods);

@@ -10,22 +10,30 @@
 
 #define FILE_TYPE "luaws.file"
 
-/* aws.file: a range of a file that is opened when a request is made of it. */
+/* aws.file: a range of a file that is opened when a request is made of it. In its user
+   value the io file that it is a range of, where it was made of one. */
 struct l_file {
   int64_t offset;
   int64_t length; /* -1: to the end */
-  char path[];
+  int64_t sent;
+  char path[]; /* "" for an io file's */
 };
 
 int l_file(lua_State *L) {
-  size_t len;
-  const char *path = luaL_checklstring(L, 1, &len);
+  size_t len = 0;
+  bool is_io = luaL_testudata(L, 1, LUA_FILEHANDLE) != NULL;
+  const char *path = is_io ? "" : luaL_checklstring(L, 1, &len);
   lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
   luaL_argcheck(L, offset >= 0, 2, "a negative offset");
   luaL_argcheck(L, length >= -1, 3, "a negative length");
-  struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 0);
+  struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 1);
   f->offset = offset;
   f->length = length;
+  f->sent = 0;
+  if (is_io) {
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+  }
   memcpy(f->path, path, len + 1);
   luaL_setmetatable(L, FILE_TYPE);
   return 1;
@@ -34,6 +42,14 @@ int l_file(lua_State *L) {
 static int file_tostring(lua_State *L) {
   struct l_file *f = luaL_checkudata(L, 1, FILE_TYPE);
   lua_pushfstring(L, "aws.file(%s)", f->path);
+  return 1;
+}
+
+/* file:sent() → how many of its bytes the request that is made of it has read, for
+   whoever shows progress; less again when they are sent anew */
+static int file_sent(lua_State *L) {
+  struct l_file *f = luaL_checkudata(L, 1, FILE_TYPE);
+  lua_pushinteger(L, f->sent);
   return 1;
 }
 
@@ -187,34 +203,61 @@ static int stream_io_file(lua_State *L, int index, struct luaws_stream *out,
   return 0;
 }
 
+/* The descriptor to read from, and whether it is ours to close. */
+static int open_file(lua_State *L, int index, const struct l_file *f, int *fd, bool *ours,
+                     struct luaws_error *err) {
+  luaL_Stream *io =
+      lua_getiuservalue(L, index, 1) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+  lua_pop(L, 1);
+  *ours = io == NULL;
+  if (!io) {
+    *fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    return *fd >= 0 ? 0
+                    : luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: %s", f->path,
+                                      strerror(errno));
+  }
+  if (!io->closef) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "the body is a closed file");
+  }
+  fflush(io->f);
+  *fd = fileno(io->f);
+  return 0;
+}
+
 static int stream_file(lua_State *L, int index, struct luaws_stream *out,
                        struct luaws_error *err) {
   struct l_file *f = lua_touserdata(L, index);
-  int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-  struct stat st;
-  if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-    int why = fd < 0 ? errno : EINVAL;
-    if (fd >= 0) close(fd);
-    return luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: %s", f->path,
-                           why == EINVAL ? "not a regular file" : strerror(why));
-  }
-  int64_t left = st.st_size > f->offset ? st.st_size - f->offset : 0;
-  if (f->length > left) {
-    close(fd);
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+  bool ours = false;
+  int fd = -1;
+  int rc = open_file(L, index, f, &fd, &ours, err);
+  if (rc) return rc;
+  struct stat st = {0};
+  struct l_source *s = NULL;
+  int64_t left = 0;
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    rc = luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: not a regular file", f->path);
+  } else {
+    left = st.st_size > f->offset ? st.st_size - f->offset : 0;
+    if (f->length > left) {
+      rc = luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
                            "%s: has %lld bytes from offset %lld on, not %lld", f->path,
                            (long long)left, (long long)f->offset, (long long)f->length);
+    } else if (!(s = source_new(L, index))) {
+      rc = luaws_error_memory(err);
+    }
   }
-  struct l_source *s = source_new(L, index);
-  if (!s) {
-    close(fd);
-    return luaws_error_memory(err);
+  if (rc) {
+    if (ours) close(fd);
+    return rc;
   }
-  s->fd = fd;
+  if (ours) s->fd = fd;
+  f->sent = 0;
   *out = (struct luaws_stream){.kind = LUAWS_STREAM_FILE,
                                .length = f->length >= 0 ? f->length : left,
                                .fd = fd,
                                .offset = f->offset,
+                               .told = &f->sent,
                                .release = source_release,
                                .owner = s};
   return 0;
@@ -235,6 +278,10 @@ void l_stream_open(lua_State *L) {
   luaL_newmetatable(L, FILE_TYPE);
   lua_pushcfunction(L, file_tostring);
   lua_setfield(L, -2, "__tostring");
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, file_sent);
+  lua_setfield(L, -2, "sent");
+  lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   lua_pushcfunction(L, l_file);
   lua_setfield(L, -2, "file");

@@ -10,6 +10,7 @@
 #include "l_core.h"
 #include "l_docs.h"
 #include "l_encode.h"
+#include "l_files.h"
 #include "l_model.h"
 #include "l_paths.h"
 #include "l_session.h"
@@ -33,6 +34,7 @@ static int open_core(lua_State *L) {
   l_docs_open(L);
   l_sign_open(L);
   l_encode_open(L);
+  l_files_open(L);
   return 1;
 }
 

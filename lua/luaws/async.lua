@@ -271,6 +271,23 @@ function async.gather(...)
   return table.unpack(results, 1, #list)
 end
 
+--- Waits until one of the tasks is done, and returns it; its await then gives what it returned.
+---@param list table a sequence of tasks, not empty
+---@return table task
+function async.first(list)
+  local found
+  wait_for(list, function()
+    for _, task in ipairs(list) do
+      if task._done then
+        found = task
+        return true
+      end
+    end
+    return false
+  end)
+  return found
+end
+
 --- Calls fn(item, index) for every item, several at once; returns the results in order. The first error
 --- cancels the rest and is raised.
 ---@param list table a sequence

@@ -36,6 +36,7 @@ ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, cha
     break;
   }
   *position += n;
+  if (s->told) *s->told = *position;
   return n;
 }
 
@@ -51,6 +52,7 @@ int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
     if (rc) return rc;
   }
   *position = 0;
+  if (s->told) *s->told = 0;
   return 0;
 }
 

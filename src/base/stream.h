@@ -19,6 +19,8 @@ struct luaws_stream {
   struct luaws_str bytes;
   int fd;
   int64_t offset; /* of the range's first byte in the file */
+  int64_t *told;  /* LUAWS_STREAM_FILE: how much was read of it, for whoever shows
+                     progress; owned by `owner`, may be NULL */
   /* Puts at most max bytes at dst; returns their number, 0 at the end, or a negative
    * LUAWS_E_ code. */
   ptrdiff_t (*read)(void *owner, char *dst, size_t max, struct luaws_error *err);

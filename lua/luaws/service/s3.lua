@@ -327,6 +327,14 @@ function s3.methods.generate_presigned_post(self, bucket, ...)
   return { url = url:match("^[^?]*"), fields = fields }
 end
 
+-- ---- transfers ----
+
+for _, name in ipairs{ "upload_file", "upload_fileobj", "download_file", "download_fileobj", "copy" } do
+  s3.methods[name] = function(...)
+    return require("luaws.transfer")[name](...)
+  end
+end
+
 -- ---- where it all hangs ----
 
 local KEYS, COPY_KEYS = customer_key("SSECustomer"), customer_key("CopySourceSSECustomer")

@@ -1,0 +1,251 @@
+#include "l_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "l_error.h"
+
+#define TARGET_TYPE "luaws.target"
+#define FOLDER_TYPE "luaws.folder"
+
+/* Where a download is written to. In its user value the io file that it belongs to, where
+   there is one. */
+struct l_target {
+  int fd;          /* -1 when closed */
+  luaL_Stream *io; /* whose descriptor it is; NULL = ours */
+  bool in_order;   /* a pipe, a terminal, a file that is appended to */
+};
+
+static struct l_target *check_target(lua_State *L, int index) {
+  return luaL_checkudata(L, index, TARGET_TYPE);
+}
+
+static int target_close(lua_State *L) {
+  struct l_target *t = check_target(L, 1);
+  int fd = t->fd;
+  t->fd = -1;
+  if (fd >= 0 && !t->io && close(fd) != 0) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int io_error(struct luaws_error *err) {
+  return luaws_error_set(err, LUAWS_E_IO, "IOError", "writing: %s", strerror(errno));
+}
+
+/* A pipe that nobody reads any more is an error to be told, not a signal to die of. */
+static ptrdiff_t write_without_signal(int fd, const char *ptr, size_t len) {
+  sigset_t pipe, before, pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigpending(&pending);
+  bool was_pending = sigismember(&pending, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  ptrdiff_t n = write(fd, ptr, len);
+  int why = errno;
+  if (n < 0 && why == EPIPE && !was_pending) {
+    struct timespec now = {0};
+    while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR) {
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = why;
+  return n;
+}
+
+int l_target_write(lua_State *L, int index, int64_t offset, const char *ptr, size_t len,
+                   struct luaws_error *err) {
+  struct l_target *t = check_target(L, index);
+  if (t->fd < 0 || (t->io && !t->io->closef))
+    return luaws_error_set(err, LUAWS_E_IO, "IOError", "writing: the file was closed");
+  while (len) {
+    ptrdiff_t n = t->in_order ? write_without_signal(t->fd, ptr, len)
+                              : pwrite(t->fd, ptr, len, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error(err);
+    ptr += n;
+    offset += n;
+    len -= (size_t)n;
+  }
+  return 0;
+}
+
+/* target:write(offset, text) */
+static int target_write(lua_State *L) {
+  struct luaws_error err = {0};
+  size_t len;
+  const char *text = luaL_checklstring(L, 3, &len);
+  if (l_target_write(L, 1, luaL_checkinteger(L, 2), text, len, &err))
+    return l_error_raise(L, &err);
+  return 0;
+}
+
+/* target:in_order() → whether offsets mean nothing to it */
+static int target_in_order(lua_State *L) {
+  lua_pushboolean(L, check_target(L, 1)->in_order);
+  return 1;
+}
+
+/* A target that writes to an io file's descriptor. */
+static int target_of_io(lua_State *L, luaL_Stream *io, bool in_order) {
+  if (!io->closef) return l_raise(L, "ValueError", "the file is closed");
+  struct l_target *t = lua_newuserdatauv(L, sizeof *t, 1);
+  *t = (struct l_target){.fd = -1, .io = io};
+  luaL_setmetatable(L, TARGET_TYPE);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  fflush(io->f);
+  t->fd = fileno(io->f);
+  struct stat st;
+  int flags = fcntl(t->fd, F_GETFL);
+  t->in_order = in_order || fstat(t->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+                (flags >= 0 && (flags & O_APPEND));
+  return 1;
+}
+
+/* core.target(io file [, "in order"]), core.target(path, "new" | "special") → what
+   body:save writes to: an io file, a file that is made and must not be there before, or
+   one that is there and not regular. nil and why. */
+static int target_new(lua_State *L) {
+  luaL_Stream *io = luaL_testudata(L, 1, LUA_FILEHANDLE);
+  if (io) return target_of_io(L, io, !lua_isnoneornil(L, 2));
+  static const char *const kinds[] = {"new", "special", NULL};
+  const char *path = luaL_checkstring(L, 1);
+  bool fresh = luaL_checkoption(L, 2, NULL, kinds) == 0;
+  struct l_target *t = lua_newuserdatauv(L, sizeof *t, 1);
+  *t = (struct l_target){.fd = -1, .in_order = !fresh};
+  luaL_setmetatable(L, TARGET_TYPE);
+  t->fd = open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL : 0), 0666);
+  if (t->fd >= 0) return 1;
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return 2;
+}
+
+/* ---- status ---- */
+
+static const char *kind_of(const struct stat *st) {
+  return S_ISREG(st->st_mode) ? "file" : S_ISDIR(st->st_mode) ? "folder" : "special";
+}
+
+static void push_status(lua_State *L, const struct stat *st) {
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, kind_of(st));
+  lua_setfield(L, -2, "kind");
+  lua_pushinteger(L, (lua_Integer)st->st_size);
+  lua_setfield(L, -2, "size");
+  lua_pushnumber(L,
+                 (lua_Number)st->st_mtim.tv_sec + (lua_Number)st->st_mtim.tv_nsec / 1e9);
+  lua_setfield(L, -2, "modified");
+  if (S_ISDIR(st->st_mode)) {
+    lua_pushfstring(L, "%I:%I", (LUAI_UACINT)st->st_dev, (LUAI_UACINT)st->st_ino);
+    lua_setfield(L, -2, "id");
+  }
+}
+
+/* core.file_status(path [, "link"]) → { kind = "file" | "folder" | "special", size,
+   modified, id (of a folder: two with the same are one) }, or nil and why. A link is what
+   it points to, with "link" it is "special". */
+static int file_status(lua_State *L) {
+  struct stat st;
+  const char *path = luaL_checkstring(L, 1);
+  if ((lua_isnoneornil(L, 2) ? stat(path, &st) : lstat(path, &st)) == 0) {
+    push_status(L, &st);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return 2;
+}
+
+static int folder_gc(lua_State *L) {
+  DIR **folder = luaL_checkudata(L, 1, FOLDER_TYPE);
+  if (*folder) closedir(*folder);
+  *folder = NULL;
+  return 0;
+}
+
+/* core.list_folder(path) → the names in it, or nil and why */
+static int list_folder(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
+  *folder = NULL;
+  luaL_setmetatable(L, FOLDER_TYPE);
+  *folder = opendir(path);
+  if (!*folder) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", path, strerror(errno));
+    return 2;
+  }
+  lua_newtable(L);
+  lua_Integer count = 0;
+  struct dirent *entry;
+  while ((entry = readdir(*folder))) {
+    const char *name = entry->d_name;
+    if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))) continue;
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, ++count);
+  }
+  closedir(*folder);
+  *folder = NULL;
+  return 1;
+}
+
+/* core.make_folder(path) → true, also when it is there already; or nil and why */
+static int make_folder(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat st;
+  if (mkdir(path, 0777) == 0 ||
+      (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, strerror(errno));
+  return 2;
+}
+
+/* core.set_modified(path, seconds since the epoch) */
+static int set_modified(lua_State *L) {
+  double whole, part = modf(luaL_checknumber(L, 2), &whole);
+  struct timespec times[2] = {
+      {.tv_nsec = UTIME_OMIT},
+      {.tv_sec = (time_t)whole, .tv_nsec = part > 0 ? (long)(part * 1e9) : 0}};
+  lua_pushboolean(L, utimensat(AT_FDCWD, luaL_checkstring(L, 1), times, 0) == 0);
+  return 1;
+}
+
+void l_files_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"target", target_new},         {"file_status", file_status},
+      {"list_folder", list_folder},   {"make_folder", make_folder},
+      {"set_modified", set_modified}, {NULL, NULL}};
+  static const luaL_Reg metamethods[] = {
+      {"__gc", target_close}, {"__close", target_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"write", target_write},
+                                     {"in_order", target_in_order},
+                                     {"close", target_close},
+                                     {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  luaL_newmetatable(L, TARGET_TYPE);
+  luaL_setfuncs(L, metamethods, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  luaL_newmetatable(L, FOLDER_TYPE);
+  lua_pushcfunction(L, folder_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 2);
+}

@@ -1,0 +1,20 @@
+/* Files and folders, as far as transfers need what Lua's own io and os do not have. */
+#ifndef LUAWS_L_FILES_H
+#define LUAWS_L_FILES_H
+
+#include <lua.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Writes to the target (core.target) at the stack index: at this offset, or, where the
+   target only takes bytes in order, behind what was written before. LUAWS_E_IO. */
+int l_target_write(lua_State *L, int index, int64_t offset, const char *ptr, size_t len,
+                   struct luaws_error *err);
+
+/* Adds target, file_status, list_folder, make_folder and set_modified to the table on the
+   top. */
+void l_files_open(lua_State *L);
+
+#endif

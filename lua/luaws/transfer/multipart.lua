@@ -1,0 +1,66 @@
+--- An upload in parts, that is completed or leaves nothing behind.
+local async = require("luaws.async")
+
+local multipart = {}
+
+--- Opens an upload, lets `send` send its parts and completes it. Whatever ends it earlier, an error,
+--- Ctrl-C or a cancelled task, the upload is aborted.
+---@param client userdata
+---@param where table { Bucket, Key }
+---@param create table parameters of CreateMultipartUpload beside those
+---@param complete table and of CompleteMultipartUpload
+---@param send function takes the upload id, returns the list of parts
+---@return table response of CompleteMultipartUpload
+function multipart.run(client, where, create, complete, send)
+  local function params(more)
+    more.Bucket, more.Key = where.Bucket, where.Key
+    return more
+  end
+  local id = client:create_multipart_upload(params(create)).UploadId
+  local open = true
+  local function abort()
+    if open then
+      open = false
+      pcall(client.abort_multipart_upload, client, params{ UploadId = id })
+    end
+  end
+  local _ <close> = setmetatable({}, { __close = abort })
+  local ok, result = pcall(function()
+    complete.UploadId, complete.MultipartUpload = id, { Parts = send(id) }
+    return client:complete_multipart_upload(params(complete))
+  end)
+  if not ok then
+    abort() -- here and not when leaving: other tasks can go on meanwhile
+    error(result, 0)
+  end
+  open = false
+  return result
+end
+
+--- Calls fn(number, first byte, length) for every part of so many bytes, several at once.
+---@return table what it returned, in order
+function multipart.each(size, part_size, concurrency, fn)
+  local numbers = {}
+  for i = 1, math.max(1, (size + part_size - 1) // part_size) do
+    numbers[i] = i
+  end
+  return async.map(numbers, function(number)
+    local first = (number - 1) * part_size
+    return fn(number, first, math.min(part_size, size - first))
+  end, { concurrency = concurrency })
+end
+
+--- What completing needs to know of a part.
+---@param number integer
+---@param answer table response of UploadPart, or CopyPartResult
+---@param algorithm string|nil
+function multipart.part(number, answer, algorithm)
+  local part = { ETag = answer.ETag, PartNumber = number }
+  if algorithm then
+    local member = "Checksum" .. algorithm:upper()
+    part[member] = answer[member]
+  end
+  return part
+end
+
+return multipart

@@ -1,0 +1,126 @@
+--- Where a download goes: a file beside its target that takes its place when it is whole, a file that is
+--- open already, or something that takes bytes in order (a pipe, a function, an object with a write
+--- method).
+---
+--- A sink saves what a body holds: save(body, offset, max) returns how many bytes, and what broke them off.
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+
+local sink = {}
+
+local MAX_NAME = 255
+
+local Target = {}
+local target_mt = { __name = "luaws.transfer.target", __index = Target }
+
+function Target:save(body, offset, max)
+  return body:save(self._target, offset, max)
+end
+
+--- It is whole.
+function Target:finish(size)
+  if self._temporary then
+    local ok, why = self._target:close()
+    if ok then
+      ok, why = os.rename(self._temporary, self._name)
+    end
+    if not ok then
+      errors.raise("IOError", "%s: %s", self._name, why)
+    end
+    self._temporary = nil
+  elseif self._io and not self.in_order then
+    self._io:seek("set", size)
+  end
+end
+
+--- It is over; what is not whole goes.
+function Target:close()
+  if not self._io then
+    self._target:close()
+  end
+  if self._temporary then
+    os.remove(self._temporary)
+    self._temporary = nil
+  end
+end
+
+local function new_target(target, fields)
+  fields._target, fields.in_order = target, target:in_order()
+  return setmetatable(fields, target_mt)
+end
+
+local Writer = { in_order = true }
+local writer_mt = { __name = "luaws.transfer.writer", __index = Writer }
+
+function Writer:save(body, _, max)
+  local ok, chunk = pcall(body.read, body, max)
+  if not ok then
+    return 0, chunk
+  elseif not chunk then
+    return 0
+  end
+  self._write(chunk)
+  return #chunk
+end
+
+function Writer.finish() end
+function Writer.close() end
+
+local function temporary(name)
+  local folder, base = name:match("^(.*/)([^/]*)$")
+  local suffix = (".%08X"):format(math.random(0, 0xFFFFFFFF))
+  return (folder or "") .. (base or name):sub(1, MAX_NAME - #suffix) .. suffix
+end
+
+--- The file of this name. It is there as before until the download is whole. What is no regular file is
+--- written to as it is, in order.
+function sink.of_name(name)
+  if name == "/dev/stdout" or name == "/dev/stderr" then
+    local stream = name == "/dev/stdout" and io.stdout or io.stderr
+    return new_target(core.target(stream, "in order"), { _io = stream })
+  end
+  local status = core.file_status(name)
+  if status and status.kind == "folder" then
+    errors.raise("IOError", "%s: Is a directory", name)
+  elseif status and status.kind == "special" then
+    local target, why = core.target(name, "special")
+    if not target then
+      errors.raise("IOError", "%s", why)
+    end
+    return new_target(target, {})
+  end
+  local target, why, path
+  for _ = 1, 3 do
+    path = temporary(name)
+    target, why = core.target(path, "new")
+    if target or core.file_status(path, "link") == nil then
+      break
+    end
+  end
+  if not target then
+    errors.raise("IOError", "%s", why)
+  end
+  return new_target(target, { _name = name, _temporary = path })
+end
+
+--- An io file, a function that takes strings, or an object with a write method.
+function sink.of_object(object)
+  if io.type(object) == "file" then
+    return new_target(core.target(object), { _io = object })
+  elseif io.type(object) then
+    errors.raise("ValueError", "Fileobj is a closed file")
+  elseif type(object) == "function" then
+    return setmetatable({ _write = object }, writer_mt)
+  end
+  local kind = type(object)
+  local has_methods = kind == "table" or kind == "userdata" and (getmetatable(object) or {}).__index
+  local write = has_methods and object.write
+  if not write then
+    errors.raise("ValueError", "Fileobj must implement write")
+  end
+  return setmetatable({ _write = function(chunk)
+    write(object, chunk)
+  end }, writer_mt)
+end
+
+return sink
