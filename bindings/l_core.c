@@ -61,6 +61,7 @@ void l_wait_init(struct l_wait *w, struct l_core *core) {
 }
 
 void l_wait_clear(struct l_wait *w, lua_State *L) {
+  if (w->thread_ref != LUA_NOREF) w->core->parked--;
   luaL_unref(L, LUA_REGISTRYINDEX, w->thread_ref);
   w->thread_ref = LUA_NOREF;
 }
@@ -69,24 +70,38 @@ void l_wait_wake(void *arg) {
   struct l_wait *w = arg;
   w->ready = true;
   if (w->thread_ref == LUA_NOREF) return;
+  w->core->ready[w->core->ready_count++] = w->thread_ref;
+  w->core->parked--;
+  w->thread_ref = LUA_NOREF;
+}
+
+/* Notes the running coroutine as waiting. The room to wake it is made beforehand: a task
+   that cannot be resumed would hang the program in silence. */
+static void park(lua_State *L, struct l_wait *w) {
   struct l_core *c = w->core;
-  if (c->ready_count == c->ready_cap) {
+  if (c->ready_count + c->parked >= c->ready_cap) {
     size_t cap = c->ready_cap ? c->ready_cap * 2 : 64;
     int *ready = realloc(c->ready, cap * sizeof *ready);
-    if (!ready)
-      abort(); /* a task that is never resumed would hang the program in silence */
+    if (!ready) luaL_error(L, "not enough memory");
     c->ready = ready;
     c->ready_cap = cap;
   }
-  c->ready[c->ready_count++] = w->thread_ref;
-  w->thread_ref = LUA_NOREF;
+  lua_pushthread(L);
+  w->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  c->parked++;
+}
+
+static bool stopped(const struct l_core *c) {
+  return c->stopped && c->stopped(c->host);
 }
 
 static int turn(lua_State *L, struct l_core *c, int timeout_ms) {
   struct luaws_error err = {0};
-  int n = luaws_loop_turn(c->loop, timeout_ms, &err);
+  int n = LUAWS_E_CANCELLED;
+  if (!stopped(c)) n = luaws_loop_turn(c->loop, timeout_ms, &err);
   if (n == LUAWS_E_CANCELLED) {
     luaws_error_clear(&err);
+    if (c->stopped && !stopped(c)) return 0; /* meant for a run that is over */
     l_raise(L, "KeyboardInterrupt", "interrupted");
   }
   if (n < 0) l_error_raise(L, &err);
@@ -100,8 +115,7 @@ int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
     return 0;
   }
   if (c->task == L && lua_isyieldable(L)) {
-    lua_pushthread(L);
-    w->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    park(L, w);
     return lua_yieldk(L, 0, ctx, k);
   }
   while (!w->ready) {

@@ -17,11 +17,15 @@ struct l_core {
   lua_State *task;         /* the coroutine of the task that runs now, or NULL */
   int *ready;              /* registry refs of coroutines to be resumed, in order */
   size_t ready_count, ready_cap;
+  size_t parked; /* coroutines that wait; ready has room for them */
   const struct luaws_provider
       *provider; /* the host's credentials, asked first by every session; or NULL */
   /* Asks for an MFA code where a session has no mfa_prompt: the shell's; or NULL. */
   int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
                     struct luaws_error *err);
+  bool (*stopped)(void *host); /* whether the host ended the run; or NULL */
+  void *host;
+  bool no_files; /* scripts may not name files */
 };
 
 /* The state's one; made at the first call. Raises without memory. */

@@ -85,10 +85,21 @@ static struct l_env *anchor(lua_State *L, int owner, const char *option, int typ
   return e;
 }
 
+/* Options that name files, or stand in for the machine and so can name some. */
+static void check_files_allowed(lua_State *L) {
+  static const char *const names[] = {"data_path", "_home", "_env", NULL};
+  for (int i = 0; l_core(L)->no_files && names[i]; i++) {
+    if (lua_getfield(L, 1, names[i]) != LUA_TNIL)
+      l_raise(L, "PermissionError", "%s: this host lets scripts use no files", names[i]);
+    lua_pop(L, 1);
+  }
+}
+
 /* core.session(options) */
 static int session_new(lua_State *L) {
   lua_settop(L, 1);
   luaL_checktype(L, 1, LUA_TTABLE);
+  check_files_allowed(L);
   struct l_session *s = lua_newuserdatauv(L, sizeof *s, 2);
   s->session = NULL;
   luaL_setmetatable(L, SESSION_TYPE);

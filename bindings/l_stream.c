@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "l_core.h"
+#include "l_error.h"
+
 #define FILE_TYPE "luaws.file"
 
 /* aws.file: a range of a file that is opened when a request is made of it. In its user
@@ -24,6 +27,8 @@ int l_file(lua_State *L) {
   bool is_io = luaL_testudata(L, 1, LUA_FILEHANDLE) != NULL;
   const char *path = is_io ? "" : luaL_checklstring(L, 1, &len);
   lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
+  if (l_core(L)->no_files)
+    return l_raise(L, "PermissionError", "this host lets scripts use no files");
   luaL_argcheck(L, offset >= 0, 2, "a negative offset");
   luaL_argcheck(L, length >= -1, 3, "a negative length");
   struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 1);

@@ -92,10 +92,13 @@ LUAWS_API void luaws_free(void *text);
 
 /* ---- a host that wants scripts and all ---- */
 
-/* Which of Lua's libraries a script may use; luaws itself is always there. */
+/* Which of Lua's libraries a script may use; luaws itself is always there. A script that
+   has not all of them gets copies: nothing it does to them reaches luaws. It has no load,
+   dofile and loadfile, cannot set __gc, and requires luaws only. Without LUAWS_HOST_IO
+   luaws handles no files for it either (aws.file, upload_file, download_file …).
+   LUAWS_HOST_PACKAGE and LUAWS_HOST_DEBUG open a way to all the others. */
 enum luaws_host_library {
-  LUAWS_HOST_BASE = 1 << 0, /* without it there is not even print; also without load,
-                               dofile and loadfile */
+  LUAWS_HOST_BASE = 1 << 0, /* without it there is not even print, only require */
   LUAWS_HOST_STRING = 1 << 1,
   LUAWS_HOST_TABLE = 1 << 2,
   LUAWS_HOST_MATH = 1 << 3,
@@ -107,20 +110,26 @@ enum luaws_host_library {
   LUAWS_HOST_DEBUG = 1 << 9,
   LUAWS_HOST_SAFE = LUAWS_HOST_BASE | LUAWS_HOST_STRING | LUAWS_HOST_TABLE |
                     LUAWS_HOST_MATH | LUAWS_HOST_UTF8 | LUAWS_HOST_COROUTINE,
-  LUAWS_HOST_ALL = (1 << 10) - 1,
+  LUAWS_HOST_ALL = (1 << 10) - 1
 };
 
 struct luaws_host_options {
   const char *region; /* of the default session; may be NULL */
   const char *profile;
   const char *endpoint_url; /* of all its clients */
+  /* Of every session. Called when a request is to be signed for the first time, and
+     again before what it gave expires. */
   luaws_credentials_fn credentials;
   void *credentials_arg;
-  luaws_log_fn log;
+  luaws_log_fn log; /* of this host alone, on the thread that it runs on */
   void *log_arg;
-  size_t memory_limit_bytes; /* of the script's Lua memory; 0 = none */
-  int time_limit_ms;         /* of one run, waiting included; 0 = none */
-  unsigned libraries;        /* enum luaws_host_library; 0 = LUAWS_HOST_ALL */
+  /* Of all Lua memory during a run, 0 = none. luaws itself takes about 1 MB of it; what
+     is on its way between a socket and Lua does not count. */
+  size_t memory_limit_bytes;
+  /* Of one run, waiting included, 0 = none. Seen between a script's instructions and
+     while it waits; not within one long string.find or string.rep. */
+  int time_limit_ms;
+  unsigned libraries; /* enum luaws_host_library; 0 = LUAWS_HOST_ALL */
 };
 
 struct luaws_host;
@@ -129,9 +138,11 @@ LUAWS_API struct luaws_host *luaws_host_new(const struct luaws_host_options *opt
                                             char **error);
 LUAWS_API void luaws_host_free(struct luaws_host *h);
 
-/* Runs a script to its end; its arguments are in `arg` and `...`. Returns 0 when it ended
-   well, -1 when it raised an error. Results and error of the last run stay until the
-   next. */
+/* Runs a script (text, no byte code) to its end; its arguments are in `arg` and `...`.
+   Returns 0 when it ended well, -1 when it raised an error. Results and error of the last
+   run stay until the next, globals as long as the host. Tasks that the script leaves
+   behind are cancelled. A host is used by one thread at a time, and cannot run anything
+   while it runs something. */
 LUAWS_API int luaws_host_run_file(struct luaws_host *h, const char *path, int argc,
                                   const char *const *argv);
 LUAWS_API int luaws_host_run_string(struct luaws_host *h, const char *code,
@@ -145,10 +156,11 @@ LUAWS_API const char *luaws_host_result_type(const struct luaws_host *h, int i);
 LUAWS_API int luaws_host_result_boolean(const struct luaws_host *h, int i);
 LUAWS_API int64_t luaws_host_result_integer(const struct luaws_host *h, int i);
 LUAWS_API double luaws_host_result_number(const struct luaws_host *h, int i);
-/* A string as it is, a number as text; NULL for anything else. */
+/* A string as it is, a number as text; NULL for anything else, or without memory. */
 LUAWS_API const char *luaws_host_result_string(struct luaws_host *h, int i,
                                                size_t *length);
-/* Any plain value as JSON; NULL for one that holds functions or objects, or itself. */
+/* Any plain value as JSON, bytes that are no UTF-8 as U+FFFD; NULL for one that holds
+   functions or objects, or itself, or whose text exceeds the memory limit. */
 LUAWS_API const char *luaws_host_result_json(struct luaws_host *h, int i);
 /* Why the last run failed; NULL when it did not. kind is botocore's exception name,
    "LuaError" for an error of the script's own, "TimeLimitError", "MemoryError" or
@@ -159,7 +171,8 @@ LUAWS_API const char *luaws_host_error_code(const struct luaws_host *h);
 
 /* A C function that scripts call by name. It reads its arguments (from 0) and pushes
    results, which are returned in order. Returning a text raises it as the error; NULL is
-   success. */
+   success. No Lua error ever jumps over it: what fails meanwhile for want of memory is
+   raised when it has returned. Texts of arguments live until then. */
 struct luaws_host_args;
 typedef const char *(*luaws_host_fn)(struct luaws_host_args *args, void *arg);
 LUAWS_API int luaws_host_register(struct luaws_host *h, const char *name,
@@ -178,14 +191,15 @@ LUAWS_API void luaws_host_push_number(struct luaws_host_args *a, double value);
 LUAWS_API void luaws_host_push_string(struct luaws_host_args *a, const char *text,
                                       size_t length);
 
-/* Ends the run that goes on now with an error of kind "KeyboardInterrupt". From any
- * thread or signal handler. */
+/* Ends the run that goes on now with an error of kind "KeyboardInterrupt"; does nothing
+   when none does. From any thread or signal handler, as long as the host lives. */
 LUAWS_API void luaws_host_interrupt(struct luaws_host *h);
 
 /* The same runs in steps, for a host with an event loop of its own: start, then step
-   whenever luaws_host_fd is readable or luaws_host_timeout_ms have passed (-1 = only the
-   descriptor). A step returns 1 while the script goes on, 0 when it ended well, -1 when
-   it raised an error. Whatever waits in between costs nothing. */
+   whenever luaws_host_fd is readable or luaws_host_timeout_ms have passed (0 = at once,
+   -1 = only the descriptor); ask anew after every step. A step returns 1 while the script
+   goes on, 0 when it ended well, -1 when it raised an error. Whatever waits in between
+   costs nothing. */
 LUAWS_API int luaws_host_start_file(struct luaws_host *h, const char *path, int argc,
                                     const char *const *argv);
 LUAWS_API int luaws_host_start_string(struct luaws_host *h, const char *code,

@@ -241,8 +241,8 @@ function async.run(fn, ...)
 end
 
 --- For whoever drives the scheduler from outside (a C host): lets the tasks go on, and waits for the core
---- first when `blocking` and none can. Returns whether the task is done, and if so, true and its results or
---- false and its error.
+--- first when `blocking` and none can. Returns whether the task is done. If so, then true and its results or
+--- false and its error; if not, whether some task can go on at once.
 ---@param task table
 ---@param blocking boolean|nil
 function async.poll(task, blocking)
@@ -252,7 +252,16 @@ function async.poll(task, blocking)
   if task._done then
     return true, task._ok, table.unpack(task._results, 1, task._results.n)
   end
-  return false
+  local runnable = first <= last
+  if not runnable and not core.busy() then
+    errors.raise("RuntimeError", "the tasks wait for each other: none can go on")
+  end
+  return false, runnable
+end
+
+--- For the same: cancels every task there is, as when the script that made them is over.
+function async.cancel_all()
+  cancel_all()
 end
 
 --- Runs the functions at once and returns the first result of each, in order. The first error cancels the

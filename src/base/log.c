@@ -4,27 +4,27 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { PREFIX_MAX_BYTES = 64, MESSAGE_MAX_BYTES = 64 * 1024 };
+enum { MESSAGE_MAX_BYTES = 64 * 1024 };
 
-int luaws_log_threshold = LUAWS_LOG_OFF;
-static luaws_log_sink current_sink;
-static void *current_arg;
-static char current_prefix[PREFIX_MAX_BYTES];
+_Thread_local int luaws_log_threshold = LUAWS_LOG_OFF;
+static _Thread_local struct luaws_log_target current;
 
 void luaws_log_set(luaws_log_sink sink, void *arg, const char *prefix, int level) {
-  current_sink = sink;
-  current_arg = arg;
-  snprintf(current_prefix, sizeof current_prefix, "%s", prefix ? prefix : "");
+  current = (struct luaws_log_target){.sink = sink, .arg = arg, .level = level};
+  snprintf(current.prefix, sizeof current.prefix, "%s", prefix ? prefix : "");
   luaws_log_threshold = sink ? level : LUAWS_LOG_OFF;
 }
 
-void *luaws_log_arg(void) {
-  return current_sink ? current_arg : NULL;
+void luaws_log_swap(struct luaws_log_target *target) {
+  struct luaws_log_target former = current;
+  current = *target;
+  *target = former;
+  luaws_log_threshold = current.sink ? current.level : LUAWS_LOG_OFF;
 }
 
 void luaws_log(int level, const char *part, const char *fmt, ...) {
   if (!luaws_log_wants(level) ||
-      strncmp(part, current_prefix, strlen(current_prefix)) != 0)
+      strncmp(part, current.prefix, strlen(current.prefix)) != 0)
     return;
   char text[512], *message = text;
   va_list args;
@@ -38,7 +38,7 @@ void luaws_log(int level, const char *part, const char *fmt, ...) {
     va_end(args);
     message = longer.ptr;
   }
-  current_sink(current_arg, level, part, message);
+  current.sink(current.arg, level, part, message);
   luaws_buf_clear(&longer);
 }
 

@@ -1,6 +1,6 @@
-/* What luaws says of its own doings. One log for the process, off unless somebody sets a
+/* What luaws says of its own doings: a log for each thread, off unless somebody sets a
    sink; a level that is not wanted costs one comparison. Whoever logs keeps secrets out.
- */
+   A host that has a log of its own swaps it in while it is inside luaws. */
 #ifndef LUAWS_BASE_LOG_H
 #define LUAWS_BASE_LOG_H
 
@@ -18,13 +18,23 @@ enum luaws_log_level {
 typedef void (*luaws_log_sink)(void *arg, int level, const char *part,
                                const char *message);
 
-/* Only parts that begin with prefix ("" for all) and only from level on. sink NULL
- * switches the log off. */
-void luaws_log_set(luaws_log_sink sink, void *arg, const char *prefix, int level);
-/* The argument of the sink that is set; tells whose it is. */
-void *luaws_log_arg(void);
+enum { LUAWS_LOG_PREFIX_BYTES = 64 };
 
-extern int luaws_log_threshold;
+/* Where messages go. All zero is a log that is off. */
+struct luaws_log_target {
+  luaws_log_sink sink;
+  void *arg;
+  int level;
+  char prefix[LUAWS_LOG_PREFIX_BYTES];
+};
+
+/* Only parts that begin with prefix ("" for all) and only from level on. sink NULL
+   switches this thread's log off. */
+void luaws_log_set(luaws_log_sink sink, void *arg, const char *prefix, int level);
+/* Makes *target this thread's log, and puts into it the one that was. */
+void luaws_log_swap(struct luaws_log_target *target);
+
+extern _Thread_local int luaws_log_threshold;
 static inline bool luaws_log_wants(int level) {
   return level >= luaws_log_threshold;
 }

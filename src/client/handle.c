@@ -7,6 +7,7 @@
 #include "base/data_path.h"
 #include "client/call.h"
 #include "client/host_provider.h"
+#include "client/nearest.h"
 #include "value/tree.h"
 
 struct luaws_handle {
@@ -98,6 +99,9 @@ static int run(struct luaws_handle *h, struct luaws_call *call, struct luaws_err
     while (!h->ready) {
       int n = luaws_loop_turn(h->loop, -1, err);
       if (n < 0) return n;
+      if (n == 0 && !h->ready && !luaws_loop_busy(h->loop))
+        return luaws_error_set(err, LUAWS_E_IO, "RuntimeError",
+                               "the call waits for something that cannot happen");
     }
   }
   return 0;
@@ -143,6 +147,19 @@ static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *
   return rc;
 }
 
+static int no_operation(const struct luaws_handle *h, struct luaws_str name,
+                        struct luaws_error *err) {
+  struct luaws_buf hint = {0};
+  luaws_nearest_operations(h->client->service, name, &hint);
+  struct luaws_str nearest = luaws_buf_str(&hint);
+  int rc = luaws_error_set(err, LUAWS_E_ARGUMENT, "OperationNotFoundError",
+                           "%.*s has no operation '%.*s'%.*s",
+                           LUAWS_STR_ARG(h->client->service_name), LUAWS_STR_ARG(name),
+                           LUAWS_STR_ARG(nearest));
+  luaws_buf_clear(&hint);
+  return rc;
+}
+
 int luaws_call(struct luaws_handle *h, const char *operation, const char *params_json,
                char **result, char **error) {
   struct luaws_error err = {0};
@@ -150,13 +167,11 @@ int luaws_call(struct luaws_handle *h, const char *operation, const char *params
   struct luaws_tree *params = NULL;
   if (result) *result = NULL;
   if (error) *error = NULL;
-  const struct luaws_operation *op =
-      luaws_service_operation(h->client->service, luaws_str_from(operation));
+  struct luaws_str name = luaws_str_from(operation ? operation : "");
+  const struct luaws_operation *op = luaws_service_operation(h->client->service, name);
   int rc = op ? luaws_tree_parse(&arena, luaws_str_from(params_json ? params_json : "{}"),
                                  &params, &err)
-              : luaws_error_set(&err, LUAWS_E_ARGUMENT, "OperationNotFound",
-                                "%.*s has no operation %s",
-                                LUAWS_STR_ARG(h->client->service_name), operation);
+              : no_operation(h, name, &err);
   if (rc == 0) rc = call_with_tree(h, op, params, &arena, result, &err);
   luaws_arena_wipe(&arena);
   if (rc) hand_over(&err, error);
