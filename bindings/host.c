@@ -54,7 +54,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
   return p;
 }
 
-static bool is_stopped(void *host) {
+bool l_host_stopped(void *host) {
   return atomic_load(&((struct luaws_host *)host)->state) > L_HOST_RUNNING;
 }
 
@@ -64,16 +64,21 @@ static bool stop_run(struct luaws_host *h, enum l_host_state why) {
   return atomic_compare_exchange_strong(&h->state, &running, (int)why);
 }
 
-/* A script that catches the error gets it again at its next instruction, whatever it
-   does then. */
+/* Stops a script by yielding, which it cannot catch; the scheduler then cancels its
+   tasks. Where C stands in between there must be an error, again and again, in case the
+   script catches it. */
 static void on_count(lua_State *L, lua_Debug *ar) {
   struct luaws_host *h = l_host_of(L);
   if (h->deadline_ms && luaws_monotonic_ms() >= h->deadline_ms)
     stop_run(h, L_HOST_OUT_OF_TIME);
-  bool stop = is_stopped(h);
+  bool stop = l_host_stopped(h);
   int every = stop ? 1 : HOOK_EVERY;
   if (lua_gethookcount(L) != every) lua_sethook(L, on_count, LUA_MASKCOUNT, every);
-  if (stop) luaL_error(L, "the run was stopped");
+  if (!stop) return;
+  if (lua_isyieldable(L))
+    lua_yield(L, 0);
+  else
+    luaL_error(L, "the run was stopped");
 }
 
 static void watch(struct luaws_host *h, bool on) {
@@ -123,7 +128,7 @@ static int setup(lua_State *L) {
   struct luaws_host *h = lua_touserdata(L, 1);
   luaL_openlibs(L);
   h->core = l_core(L);
-  h->core->stopped = is_stopped;
+  h->core->stopped = l_host_stopped;
   h->core->host = h;
   h->interrupt = luaws_interrupt_of(L);
   if (h->options.credentials) {
@@ -131,6 +136,7 @@ static int setup(lua_State *L) {
                              h->options.credentials_arg);
     h->core->provider = &h->provider.provider;
   }
+  l_host_guard(L);
   l_host_restrict(L, h->options.libraries);
   luaL_requiref(L, "luaws", luaopen_luaws, 0);
   make_default_session(L, &h->options);
@@ -187,11 +193,10 @@ struct luaws_host *luaws_host_new(const struct luaws_host_options *options,
 }
 
 static void forget_error(struct luaws_host *h) {
-  h->failed = false;
-  free(h->error);
-  free(h->kind);
-  free(h->code);
-  h->error = h->kind = h->code = NULL;
+  free(h->error.text);
+  free(h->error.kind);
+  free(h->error.code);
+  h->error = (struct l_host_error){0};
 }
 
 void luaws_host_free(struct luaws_host *h) {
@@ -222,18 +227,18 @@ static char *copy_field(lua_State *L, const char *name) {
 static int read_error(lua_State *L) {
   struct luaws_host *h = l_host_of(L);
   if (lua_istable(L, 1)) {
-    h->kind = copy_field(L, "kind");
-    h->code = copy_field(L, "code");
+    h->error.kind = copy_field(L, "kind");
+    h->error.code = copy_field(L, "code");
   }
-  h->error = copy(luaL_tolstring(L, 1, NULL)); /* may run the script's __tostring */
+  h->error.text = copy(luaL_tolstring(L, 1, NULL)); /* may run the script's __tostring */
   return 0;
 }
 
 static void set_error(struct luaws_host *h, const char *kind, const char *text) {
   forget_error(h);
-  h->failed = true;
-  h->kind = copy(kind);
-  h->error = copy(text);
+  h->error.failed = true;
+  h->error.kind = copy(kind);
+  h->error.text = copy(text);
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -241,41 +246,47 @@ static bool ends_with(const char *text, const char *end) {
   return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+/* Sets the error of a run that was ended from outside; false for one that was not. */
+static bool explain_stop(struct luaws_host *h) {
+  int state = atomic_load(&h->state);
+  if (state == L_HOST_OUT_OF_TIME)
+    set_error(h, "TimeLimitError", "the script ran longer than its time limit");
+  else if (state == L_HOST_INTERRUPTED)
+    set_error(h, "KeyboardInterrupt", "the script was interrupted");
+  return state == L_HOST_OUT_OF_TIME || state == L_HOST_INTERRUPTED;
+}
+
 /* Keeps the error on the top, and pops it. */
 static void keep_error(struct luaws_host *h) {
   lua_State *L = h->L;
   forget_error(h);
-  h->failed = true;
+  h->error.failed = true;
   lua_pushcfunction(L, read_error);
   lua_insert(L, -2);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-    if (!h->error)
-      h->error = copy(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
-                                                     : "an error that is no text");
+    if (!h->error.text)
+      h->error.text = copy(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
+                                                          : "an error that is no text");
     lua_pop(L, 1);
   }
-  int state = atomic_load(&h->state);
-  if (state == L_HOST_OUT_OF_TIME) {
-    set_error(h, "TimeLimitError", "the script ran longer than its time limit");
-  } else if (state == L_HOST_INTERRUPTED) {
-    set_error(h, "KeyboardInterrupt", "the script was interrupted");
-  } else if (!h->kind && h->error && ends_with(h->error, no_memory)) {
+  if (explain_stop(h)) return;
+  if (!h->error.kind && h->error.text && ends_with(h->error.text, no_memory)) {
     set_error(h, "MemoryError",
               h->memory_limited ? "the script needed more than its memory limit"
                                 : no_memory);
-  } else if (!h->kind) {
-    h->kind = copy("LuaError");
+  } else if (!h->error.kind) {
+    h->error.kind = copy("LuaError");
   }
 }
 
 const char *luaws_host_error(const struct luaws_host *h) {
-  return !h->failed ? NULL : h->error ? h->error : no_memory;
+  return !h->error.failed ? NULL : h->error.text ? h->error.text : no_memory;
 }
 const char *luaws_host_error_kind(const struct luaws_host *h) {
-  return !h->failed ? NULL : h->kind ? h->kind : "MemoryError";
+  return !h->error.failed ? NULL : h->error.kind ? h->error.kind : "MemoryError";
 }
 const char *luaws_host_error_code(const struct luaws_host *h) {
-  return h->code;
+  return h->error.code;
 }
 
 /* ---- runs ---- */
@@ -394,13 +405,17 @@ static void forget_results(struct luaws_host *h) {
   h->result_count = 0;
 }
 
-/* Cancels the tasks that the run left behind. Their closing is the script's as well; when
-   it takes too long or too much, a second time without mercy. */
+/* Cancels the tasks that the run left behind, which is part of it. What they do when they
+   are closed may fail as well; then once more, without mercy. */
 static bool cancel_rest(struct luaws_host *h) {
   watch(h, false);
   bool ok = l_host_protected(h, cancel_all, NULL, 0) == LUA_OK;
+  if (!ok) lua_pop(h->L, 1);
+  if (!ok || l_host_stopped(h)) {
+    if (!explain_stop(h)) set_error(h, "MemoryError", no_memory);
+    ok = false;
+  }
   if (!ok) {
-    keep_error(h);
     atomic_store(&h->state, L_HOST_CLOSING);
     if (h->memory_limit_bytes) h->memory_limit_bytes = h->memory_bytes + CLEANUP_BYTES;
     if (l_host_protected(h, cancel_all, NULL, 0) != LUA_OK) lua_pop(h->L, 1);
@@ -415,16 +430,13 @@ static int end_run(struct luaws_host *h, bool ok) {
     forget_error(h); /* of a start that was refused meanwhile */
   else
     keep_error(h);
-  char *error = h->error, *kind = h->kind, *code = h->code;
-  h->error = h->kind = h->code = NULL;
-  if (!cancel_rest(h) && ok) {
-    ok = false;
+  struct l_host_error first = h->error;
+  h->error = (struct l_host_error){0};
+  if (cancel_rest(h) || !ok) { /* the first error tells more */
+    forget_error(h);
+    h->error = first;
   } else {
-    forget_error(h); /* the first one tells more */
-    h->failed = !ok;
-    h->error = error;
-    h->kind = kind;
-    h->code = code;
+    ok = false;
   }
   if (!ok) forget_results(h);
   if (h->timer) luaws_timer_cancel(h->timer);
@@ -466,7 +478,7 @@ static int start(struct luaws_host *h, const struct start *s) {
 /* 1 while it goes on, 0 when it ended well, -1 when not. */
 static int step(struct luaws_host *h, bool blocking) {
   if (h->inside) return 1; /* called from one of the script's functions */
-  if (h->task_ref == LUA_NOREF) return h->failed ? -1 : 0;
+  if (h->task_ref == LUA_NOREF) return h->error.failed ? -1 : 0;
   struct poll p = {.blocking = blocking};
   enter(h);
   int rc = l_host_protected(h, poll, &p, 0);

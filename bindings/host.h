@@ -20,6 +20,12 @@ enum l_host_state {
   L_HOST_CLOSING /* what it left behind is cancelled */
 };
 
+/* Why a run failed; the texts may be NULL without memory. */
+struct l_host_error {
+  bool failed;
+  char *text, *kind, *code;
+};
+
 struct luaws_host {
   lua_State *L;
   struct l_core *core;
@@ -40,8 +46,7 @@ struct luaws_host {
   int task_ref;                            /* of the run that goes on, or LUA_NOREF */
   int results_ref; /* a sequence, behind them their texts and JSON */
   int result_count;
-  bool failed; /* the last run; the texts may be NULL without memory */
-  char *error, *kind, *code;
+  struct l_host_error error; /* of the last run */
 };
 
 struct luaws_host *l_host_of(lua_State *L);
@@ -50,6 +55,12 @@ struct luaws_host *l_host_of(lua_State *L);
    the top. */
 int l_host_protected(struct luaws_host *h, lua_CFunction fn, void *arg, int nresults);
 
+/* Whether something from outside ended the run that goes on. */
+bool l_host_stopped(void *host);
+
+/* Sees to it that scripts cannot keep the hook that stops them from running. Before luaws
+   is loaded. */
+void l_host_guard(lua_State *L);
 /* Takes away from Lua's own libraries what the script may not have luaws do for it
    either. Before luaws is loaded. */
 void l_host_restrict(lua_State *L, unsigned libraries);

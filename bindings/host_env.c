@@ -67,6 +67,76 @@ static int get_metatable(lua_State *L) {
   return 1;
 }
 
+/* ---- what could outlast the count hook ----
+
+   Lua runs no hooks while one is at work, and an error that is raised in a hook leaves it
+   at work until somebody catches it. So message handlers and what a dead coroutine has to
+   close would run without hooks, endlessly if they like. */
+
+/* xpcall's handler: the script's, except for the error that stops it. */
+static int handle_message(lua_State *L) {
+  if (l_host_stopped(l_host_of(L))) return 1;
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+static int all_results(lua_State *L, int status, lua_KContext ctx) {
+  return lua_gettop(L);
+}
+
+static int guarded_xpcall(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_pushvalue(L, 2);
+  lua_pushcclosure(L, handle_message, 1);
+  lua_replace(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, all_results);
+  return all_results(L, LUA_OK, 0);
+}
+
+static int body_done(lua_State *L, int status, lua_KContext ctx) {
+  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) : lua_error(L);
+}
+
+/* What a coroutine runs: its function, whose error is caught once and raised again. */
+static int body(lua_State *L) {
+  int n = lua_gettop(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  return body_done(L, lua_pcallk(L, n, LUA_MULTRET, 0, 0, body_done), 0);
+}
+
+/* coroutine.create or wrap, Lua's own in upvalue 1. */
+static int guarded_coroutine(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_pushcclosure(L, body, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/* Replaces a field of the table on the top by a closure around what it was. */
+static void wrap_field(lua_State *L, const char *name, lua_CFunction with) {
+  lua_getfield(L, -1, name);
+  lua_pushcclosure(L, with, 1);
+  lua_setfield(L, -2, name);
+}
+
+void l_host_guard(lua_State *L) {
+  lua_pushglobaltable(L);
+  wrap_field(L, "xpcall", guarded_xpcall);
+  lua_getfield(L, -1, "coroutine");
+  wrap_field(L, "create", guarded_coroutine);
+  wrap_field(L, "wrap", guarded_coroutine);
+  lua_pop(L, 2);
+}
+
 /* ---- restrictions ---- */
 
 /* Replaces the functions of a library: those named, or all of them. */

@@ -234,6 +234,10 @@ const char *luaws_host_result_json(struct luaws_host *h, int i) {
 
 /* ---- C functions for scripts ---- */
 
+/* On the stack: a sequence of texts that were made of numbers, or nil; the arguments; the
+   results. */
+enum { TEXTS = 1, FIRST_ARG };
+
 struct luaws_host_args {
   lua_State *L;
   int count;
@@ -242,11 +246,13 @@ struct luaws_host_args {
 
 static int call_host(lua_State *L) {
   luaws_host_fn fn = *(luaws_host_fn *)lua_touserdata(L, lua_upvalueindex(1));
-  struct luaws_host_args args = {.L = L, .count = lua_gettop(L)};
+  lua_pushnil(L);
+  lua_insert(L, TEXTS);
+  struct luaws_host_args args = {.L = L, .count = lua_gettop(L) - TEXTS};
   const char *error = fn(&args, lua_touserdata(L, lua_upvalueindex(2)));
   if (error) return luaL_error(L, "%s", error);
   if (args.failed) return luaL_error(L, "not enough memory");
-  return lua_gettop(L) - args.count;
+  return lua_gettop(L) - TEXTS - args.count;
 }
 
 struct registration {
@@ -282,43 +288,53 @@ int luaws_host_arg_count(const struct luaws_host_args *a) {
   return a->count;
 }
 const char *luaws_host_arg_type(const struct luaws_host_args *a, int i) {
-  return has(a, i) ? luaL_typename(a->L, i + 1) : "none";
+  return has(a, i) ? luaL_typename(a->L, FIRST_ARG + i) : "none";
 }
 int luaws_host_arg_boolean(const struct luaws_host_args *a, int i) {
-  return has(a, i) && lua_toboolean(a->L, i + 1);
+  return has(a, i) && lua_toboolean(a->L, FIRST_ARG + i);
 }
 int64_t luaws_host_arg_integer(const struct luaws_host_args *a, int i) {
-  return has(a, i) ? lua_tointeger(a->L, i + 1) : 0;
+  return has(a, i) ? lua_tointeger(a->L, FIRST_ARG + i) : 0;
 }
 double luaws_host_arg_number(const struct luaws_host_args *a, int i) {
-  return has(a, i) ? lua_tonumber(a->L, i + 1) : 0;
+  return has(a, i) ? lua_tonumber(a->L, FIRST_ARG + i) : 0;
 }
 
+/* (texts or nil, number) → texts with the number's text, the text */
 static int to_text(lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
+  if (lua_isnil(L, 1)) {
+    lua_newtable(L);
+    lua_replace(L, 1);
+  }
+  luaL_tolstring(L, 2, NULL);
+  lua_replace(L, 2);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
+  return 2;
 }
 
-/* A number becomes its text where it stands. */
-static bool make_text(lua_State *L, int index) {
-  if (!lua_checkstack(L, 4)) return false;
+static const char *number_text(lua_State *L, int index, size_t *length) {
+  if (!lua_checkstack(L, 4)) return NULL;
   lua_pushcfunction(L, to_text);
+  lua_pushvalue(L, TEXTS);
   lua_pushvalue(L, index);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+  if (lua_pcall(L, 2, 2, 0) != LUA_OK) {
     lua_pop(L, 1);
-    return false;
+    return NULL;
   }
-  lua_replace(L, index);
-  return true;
+  const char *text = lua_tolstring(L, -1, length);
+  lua_pop(L, 1);
+  lua_replace(L, TEXTS);
+  return text;
 }
 
 const char *luaws_host_arg_string(const struct luaws_host_args *a, int i,
                                   size_t *length) {
   if (length) *length = 0;
-  int type = has(a, i) ? lua_type(a->L, i + 1) : LUA_TNONE;
-  if (type != LUA_TSTRING && (type != LUA_TNUMBER || !make_text(a->L, i + 1)))
-    return NULL;
-  return lua_tolstring(a->L, i + 1, length);
+  if (!has(a, i)) return NULL;
+  int type = lua_type(a->L, FIRST_ARG + i);
+  if (type == LUA_TNUMBER) return number_text(a->L, FIRST_ARG + i, length);
+  return type == LUA_TSTRING ? lua_tolstring(a->L, FIRST_ARG + i, length) : NULL;
 }
 
 /* Whether there is room for another result. */

@@ -1,0 +1,84 @@
+/* A server for the host specs that speaks a little SQS, KMS and S3. What it does depends
+   on the operation that is asked for. */
+#ifndef LUAWS_SPEC_HOST_PEER_H
+#define LUAWS_SPEC_HOST_PEER_H
+
+#include "tiny_server.h"
+
+static struct tiny_server peer;
+static char peer_url[64];
+
+static void peer_answer(int fd, int status, const char *body, size_t len) {
+  char head[256];
+  snprintf(head, sizeof head,
+           "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nx-amzn-RequestId: r-1\r\n"
+           "Content-Type: application/x-amz-json-1.0\r\n\r\n",
+           status, len);
+  tiny_say(fd, head);
+  tiny_send(fd, body, len);
+}
+
+static void peer_answer_text(int fd, int status, const char *body) {
+  peer_answer(fd, status, body, strlen(body));
+}
+
+/* Tags, about as many bytes as are asked for. */
+static void peer_answer_large(int fd, size_t bytes) {
+  char *body = malloc(bytes + 64);
+  size_t len = (size_t)sprintf(body, "{\"Tags\":{");
+  for (int i = 0; len < bytes; i++)
+    len += (size_t)sprintf(body + len, "%s\"k%d\":\"v%d\"", i ? "," : "", i, i);
+  len += (size_t)sprintf(body + len, "}}");
+  peer_answer(fd, 200, body, len);
+  free(body);
+}
+
+static void peer_serve(struct tiny_server *s, int fd, int nth) {
+  char target[128];
+  (void)nth;
+  while (tiny_read(s, fd)) {
+    const char *header = tiny_header(s, "X-Amz-Target");
+    snprintf(target, sizeof target, "%.100s", header ? header : s->seen);
+    if (strstr(target, "ListQueues"))
+      peer_answer_text(fd, 200, "{\"QueueUrls\":[\"http://a\",\"http://b\"]}");
+    else if (strstr(target, "GetQueueUrl"))
+      peer_answer_text(fd, 400,
+                       "{\"__type\":\"com.amazonaws.sqs#QueueDoesNotExist\","
+                       "\"message\":\"no such queue\"}");
+    else if (strstr(target, "ReceiveMessage"))
+      recv(fd, target, 1, 0); /* never answers */
+    else if (strstr(target, "ListQueueTags"))
+      peer_answer_large(fd, 400 * 1000);
+    else if (strstr(target, "Decrypt"))
+      peer_answer_text(fd, 200, "{\"KeyId\":\"k\",\"Plaintext\":\"AAECAw==\"}");
+    else if (strstr(target, "DescribeKey"))
+      peer_answer_text(fd, 200,
+                       "{\"KeyMetadata\":{\"KeyId\":\"k\",\"CreationDate\":1.5}}");
+    else if (strncmp(target, "GET ", 4) == 0)
+      peer_answer(fd, 200, "a\0\xff", 3);
+    else
+      peer_answer_text(fd, 200, "{}");
+  }
+}
+
+/* Settings that come from nowhere but the specs. */
+static int peer_start(void **state) {
+  (void)state;
+  tiny_server_start(&peer, peer_serve, NULL);
+  snprintf(peer_url, sizeof peer_url, "http://127.0.0.1:%d", peer.port);
+  setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "a-very-secret-key", 1);
+  setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+  setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+  setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
+  setenv("AWS_MAX_ATTEMPTS", "1", 1);
+  return 0;
+}
+
+static int peer_stop(void **state) {
+  (void)state;
+  tiny_server_stop(&peer);
+  return 0;
+}
+
+#endif
