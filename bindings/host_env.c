@@ -29,8 +29,8 @@ static int require_luaws(lua_State *L) {
   return 1;
 }
 
-/* setmetatable without finalizers. Notes in upvalue 1, a weak table, which metatables
-   came from here. */
+/* setmetatable without finalizers. The scripts' one notes in upvalue 1, a weak table,
+   which metatables are theirs; luaws' own has none there. */
 static int set_metatable(lua_State *L) {
   int type = lua_type(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -43,6 +43,8 @@ static int set_metatable(lua_State *L) {
     if (lua_rawget(L, 2) != LUA_TNIL)
       return luaL_error(L, "this host does not let scripts set __gc");
     lua_settop(L, 2);
+  }
+  if (type == LUA_TTABLE && lua_istable(L, lua_upvalueindex(1))) {
     lua_pushvalue(L, 2);
     lua_pushboolean(L, 1);
     lua_rawset(L, lua_upvalueindex(1));
@@ -170,17 +172,10 @@ void l_host_restrict(lua_State *L, unsigned libraries) {
   if (!(libraries & LUAWS_HOST_OS)) deny(L, "os", processes);
   if (!(libraries & (LUAWS_HOST_IO | LUAWS_HOST_OS))) deny(L, "os", files);
   l_core(L)->no_files = !(libraries & LUAWS_HOST_IO);
-  lua_createtable(L, 0, 0); /* the metatables that were set */
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  if (!(libraries & LUAWS_HOST_DEBUG)) {
-    lua_pushvalue(L, -1);
-    lua_pushcclosure(L, set_metatable, 1);
-    lua_setglobal(L, "setmetatable");
-  }
-  lua_rawsetp(L, LUA_REGISTRYINDEX, (void *)(size_t)get_metatable);
+  if (libraries & LUAWS_HOST_DEBUG) return;
+  lua_pushnil(L);
+  lua_pushcclosure(L, set_metatable, 1);
+  lua_setglobal(L, "setmetatable");
 }
 
 /* ---- the environment ---- */
@@ -207,13 +202,18 @@ static void set_require(lua_State *L, int globals, unsigned libraries) {
   lua_setfield(L, -2, "require");
 }
 
-static void protect_metatables(lua_State *L, unsigned libraries) {
-  if (libraries & LUAWS_HOST_DEBUG) return;
-  if (libraries & LUAWS_HOST_BASE) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, (void *)(size_t)get_metatable);
-    lua_pushcclosure(L, get_metatable, 1);
-    lua_setfield(L, -2, "getmetatable");
-  }
+/* Replaces setmetatable and getmetatable in the environment on the top. */
+static void protect_metatables(lua_State *L) {
+  lua_newtable(L); /* the metatables that scripts have set */
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, set_metatable, 1);
+  lua_setfield(L, -3, "setmetatable");
+  lua_pushcclosure(L, get_metatable, 1);
+  lua_setfield(L, -2, "getmetatable");
 }
 
 void l_host_push_environment(lua_State *L, unsigned libraries) {
@@ -252,7 +252,8 @@ void l_host_push_environment(lua_State *L, unsigned libraries) {
     lua_setfield(L, -2, base[i]);
   }
   set_require(L, globals, libraries);
-  protect_metatables(L, libraries);
+  if ((libraries & LUAWS_HOST_BASE) && !(libraries & LUAWS_HOST_DEBUG))
+    protect_metatables(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "_G");
   lua_remove(L, globals);

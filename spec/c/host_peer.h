@@ -57,7 +57,7 @@ static void peer_serve(struct tiny_server *s, int fd, int nth) {
     else if (strncmp(target, "GET ", 4) == 0)
       peer_answer(fd, 200, "a\0\xff", 3);
     else
-      peer_answer_text(fd, 200, "{}");
+      peer_answer_text(fd, 200, strncmp(target, "PUT ", 4) == 0 ? "" : "{}");
   }
 }
 
