@@ -3,6 +3,8 @@
 #ifndef LUAWS_SPEC_HOST_PEER_H
 #define LUAWS_SPEC_HOST_PEER_H
 
+#include <netinet/tcp.h>
+
 #include "tiny_server.h"
 
 static struct tiny_server peer;
@@ -35,7 +37,8 @@ static void peer_answer_large(int fd, size_t bytes) {
 
 static void peer_serve(struct tiny_server *s, int fd, int nth) {
   char target[128];
-  (void)nth;
+  int yes = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   while (tiny_read(s, fd)) {
     const char *header = tiny_header(s, "X-Amz-Target");
     snprintf(target, sizeof target, "%.100s", header ? header : s->seen);

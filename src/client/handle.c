@@ -27,7 +27,7 @@ void luaws_free(void *text) {
   free(text);
 }
 
-/* "Kind: message", or the bare line that tells of a service's error. */
+/* "Kind: message" */
 static void hand_over(struct luaws_error *err, char **error) {
   if (error) {
     struct luaws_buf text = {0};
