@@ -300,6 +300,8 @@ static void with_a_lua_of_our_own(void) {
   pthread_join(thread, NULL);
   luaws_interrupt(interrupt);       /* nobody waits … */
   luaws_interrupt_clear(interrupt); /* … and now nobody will be interrupted by it */
+  /* Which task of the state runs just now; a signal handler would set a hook there. */
+  if (!luaws_interrupt_task(interrupt)) printf("our own: no task runs\n");
   if (luaL_dostring(L, "luaws.async.sleep(0.001) return luaws.version") == LUA_OK)
     printf("our own: luaws %s\n",
            strcmp(lua_tostring(L, -1), luaws_version()) == 0 ? "as it should be" : "?");
