@@ -340,6 +340,36 @@ describe("dynamodb resources", function()
     client:get_waiter("table_exists"):wait { TableName = "one" }
   end)
 
+  it("go on where a resume token of any key says", function()
+    local keys = { "text", ddb.binary("\0\255"), ddb.number("12345678901234567890.5"), 7, 0.5 }
+    local client = dynamodb.meta.client
+    local starts = {}
+    client.meta.events:register("before-call.dynamodb.Scan", function(event)
+      starts[#starts + 1] = require("cjson").decode(event.request.body).ExclusiveStartKey or "none"
+      local key = ddb.serialize(keys[math.min(#starts, #keys)])
+      return { parsed = { Items = { { id = key } }, LastEvaluatedKey = { id = key } } }
+    end)
+    local paginator, token = client:get_paginator("scan"), nil
+    for i, key in ipairs(keys) do
+      local pages = paginator:paginate { TableName = "one",
+        PaginationConfig = { MaxItems = 1, StartingToken = token } }
+      assert.same({ { id = key } }, pages:build_full_result().Items)
+      token = pages.resume_token
+      assert.equal("string", type(token), i)
+    end
+    assert.same({ "none", { id = { S = "text" } }, { id = { B = "AP8=" } },
+      { id = { N = "12345678901234567890.5" } }, { id = { N = "7" } } }, starts)
+  end)
+
+  it("say it when a service sends values of a type that nobody knows", function()
+    dynamodb.meta.client.meta.events:register("before-send.dynamodb.GetItem", function()
+      return { status_code = 200, body = '{"Item":{"id":{"XX":"1"}}}' }
+    end)
+    local err = error_of(table_one.get_item, table_one, { Key = { id = "a", at = 1 } })
+    assert.equal("TypeError", err.kind)
+    assert.is_truthy(err.message:find("^Item.id: an AttributeValue has one member"), err.message)
+  end)
+
   it("name the place of a bad value before anything is sent", function()
     local err = error_of(table_one.put_item, table_one, { Item = { id = "a", x = { y = { 1, z = 2 } } } })
     assert.equal("TypeError", err.kind)

@@ -2,7 +2,8 @@
 --- It is the base64 of a JSON object: the service's own token or tokens, and boto_truncate_amount, how
 --- many items of that page were already handed out. Byte strings within (DynamoDB keys) are base64 once
 --- more, and boto_encoded_keys lists their paths. Tokens made here are read by botocore and the other
---- way round.
+--- way round. A key of DynamoDB's resources that is no plain value is { ["luaws:binary"] = base64 } or
+--- { ["luaws:number"] = digits }; botocore makes no tokens of such keys.
 local cjson = require("cjson")
 local core = require("luaws.core")
 local errors = require("luaws.errors")
@@ -14,6 +15,7 @@ local page_token = {}
 
 local OFFSET = "boto_truncate_amount"
 local ENCODED = "boto_encoded_keys"
+local BINARY, NUMBER = "luaws:binary", "luaws:number"
 
 -- The shape of a member, item or value of a shape; nil where the model does not tell.
 local function shape_below(model, shape, key)
@@ -33,6 +35,11 @@ local function extend(path, step)
   return longer
 end
 
+local function is_object(value, name)
+  local mt = getmetatable(value)
+  return mt ~= nil and mt.__name == "luaws.dynamodb." .. name
+end
+
 -- A copy of value in which every blob is base64 text; the paths of those are added to `encoded`. A blob
 -- is what the model calls one, and any string that is no UTF-8.
 local function encode_bytes(value, path, encoded, model, shape)
@@ -44,6 +51,10 @@ local function encode_bytes(value, path, encoded, model, shape)
     return value
   elseif type(value) ~= "table" then
     return value
+  elseif is_object(value, "binary") then
+    return { [BINARY] = core.base64_encode(value.bytes) }
+  elseif is_object(value, "number") then
+    return { [NUMBER] = value.digits }
   end
   local copy = setmetatable({}, getmetatable(value))
   if values.is_array(value) then
@@ -86,13 +97,19 @@ local function decode_base64(text)
   return ok and bytes or nil
 end
 
-local function strip_null(value)
+-- What the JSON stood for: nulls are nothing, and keys of DynamoDB are themselves again.
+local function restore(value)
   if value == cjson.null then
     return nil
-  elseif type(value) == "table" then
-    for key, item in pairs(value) do
-      value[key] = strip_null(item)
-    end
+  elseif type(value) ~= "table" then
+    return value
+  elseif type(value[BINARY]) == "string" then
+    return require("luaws.dynamodb.binary").new(decode_base64(value[BINARY]) or "")
+  elseif type(value[NUMBER]) == "string" then
+    return require("luaws.dynamodb.number").new(value[NUMBER])
+  end
+  for key, item in pairs(value) do
+    value[key] = restore(item)
   end
   return value
 end
@@ -155,7 +172,7 @@ local function decode_new(text, keys)
   for _, path in ipairs(encoded or {}) do
     decode_path(tokens, path)
   end
-  return strip_null(tokens), math.tointeger(offset) or 0
+  return restore(tokens), math.tointeger(offset) or 0
 end
 
 local function split_old(text)

@@ -109,47 +109,55 @@ end
 
 local serialize
 
+local function write_map(t, place)
+  local out = {}
+  for key, item in next, t do
+    enter(place, key)
+    out[check_text(key, place)] = serialize(item, place)
+    leave(place)
+  end
+  return { M = next(out) == nil and core.map(out) or out }
+end
+
+local function write_list(t, place)
+  local out = {}
+  for i, item in ipairs(t) do
+    enter(place, i)
+    out[i] = serialize(item, place)
+    leave(place)
+  end
+  return { L = out[1] == nil and core.list(out) or out }
+end
+
 local function write_table(t, place)
   local mt = getmetatable(t)
   local name = type(mt) == "table" and rawget(mt, "__name")
   if type(name) == "string" and name:find("^luaws%.") then
     fail(place, "a %s cannot be a value of an item", name)
   end
-  local out = {}
-  if table_kind(t, place) == "list" then
-    for i, item in ipairs(t) do
-      enter(place, i)
-      out[i] = serialize(item, place)
-      leave(place)
-    end
-    return { L = core.list(out) }
-  end
-  for key, item in next, t do
-    enter(place, key)
-    out[check_text(key, place)] = serialize(item, place)
-    leave(place)
-  end
-  return { M = core.map(out) }
+  return table_kind(t, place) == "list" and write_list(t, place) or write_map(t, place)
 end
 
 function serialize(value, place)
   local kind = type(value)
   if kind == "string" then
     return { S = check_text(value, place) }
-  elseif number.is_number(value) then
-    return { N = located(place, number.write, value) }
+  elseif kind == "number" then
+    return { N = number.write_common(value) or located(place, number.write, value) }
   elseif kind == "boolean" then
     return { BOOL = value }
   elseif value == null then
     return { NULL = true }
+  elseif kind ~= "table" then
+    fail(place, "a %s cannot be a value of an item", kind)
+  elseif number.is_object(value) then
+    return { N = value.digits }
   elseif binary.is_binary(value) then
     return { B = value.bytes }
   elseif set.is_set(value) then
     return write_set(value, place)
-  elseif kind == "table" then
-    return write_table(value, place)
   end
-  fail(place, "a %s cannot be a value of an item", kind)
+  return write_table(value, place)
 end
 
 --- The AttributeValue of a value.
@@ -163,16 +171,16 @@ end
 local deserialize
 
 local function read_number(text, place)
-  return located(place, number.read, text)
+  return number.read_common(text) or located(place, number.read, text)
 end
 
--- A set's elements, each read by a function.
-local function set_of(list, read, place)
+-- A set of elements that are each read by a function.
+local function set_of(kind, list, read, place)
   local out = {}
   for i, item in ipairs(list) do
     out[i] = read(item, place)
   end
-  return set.new(out)
+  return set.of(kind, out)
 end
 
 local function same(value)
@@ -187,12 +195,14 @@ local READERS = {
   NULL = function()
     return null
   end,
-  SS = set.new,
+  SS = function(list)
+    return set.of("S", list)
+  end,
   NS = function(list, place)
-    return set_of(list, read_number, place)
+    return set_of("N", list, read_number, place)
   end,
   BS = function(list, place)
-    return set_of(list, binary.new, place)
+    return set_of("B", list, binary.new, place)
   end,
   L = function(list, place)
     local out = {}
@@ -216,7 +226,7 @@ local READERS = {
 
 function deserialize(value, place)
   if type(value) ~= "table" or next(value) == nil then
-    fail(place, "an AttributeValue is a table with one member that names its type, and this has none")
+    fail(place, "an AttributeValue has one member, named by its type, and this has none that is known")
   end
   local kind, inner = next(value)
   local read = READERS[kind]

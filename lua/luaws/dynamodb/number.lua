@@ -111,6 +111,31 @@ function number.is_object(value)
   return getmetatable(value) == number_mt
 end
 
+-- Decimal numbers of up to 15 digits go through a double and back unchanged.
+local SAFE_DIGITS <const> = 15
+
+--- As number.write for what most numbers are; nil for one that takes a longer look.
+---@param value number
+---@return string|nil
+function number.write_common(value)
+  local integer = math.tointeger(value)
+  if integer then
+    return ("%d"):format(integer)
+  end
+  local text = ("%.15g"):format(value)
+  return tonumber(text) == value and text:find("^%-?%d+%.%d+$") and text or nil
+end
+
+--- As number.read for what most numbers are; nil for one that takes a longer look.
+---@param text string
+---@return number|nil
+function number.read_common(text)
+  if #text <= SAFE_DIGITS and (text:find("^%-?%d+$") or text:find("^%-?%d+%.%d+$")) then
+    local value = tonumber(text)
+    return math.tointeger(value) or value
+  end
+end
+
 --- The text that DynamoDB is sent. Number objects and integers are exact, and so is a double that a Lua
 --- integer equals; of any other the text is the shortest that reads back as it. Raises what DynamoDB has no
 --- number for.
@@ -120,9 +145,9 @@ function number.write(value)
   if getmetatable(value) == number_mt then
     return value.digits
   end
-  local integer = math.tointeger(value)
-  if integer then
-    return ("%d"):format(integer)
+  local common = number.write_common(value)
+  if common then
+    return common
   end
   local parts = parts_of(value)
   local text = write(parts)
@@ -134,8 +159,9 @@ end
 ---@param text string
 ---@return number|table
 function number.read(text)
-  if #text < INTEGER_DIGITS and text:find("^%-?%d+$") then
-    return tonumber(text)
+  local common = number.read_common(text)
+  if common then
+    return common
   end
   local parts = parse(text)
   if not parts then

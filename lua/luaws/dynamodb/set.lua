@@ -8,14 +8,19 @@ local set = {}
 local Set = {}
 local set_mt = { __name = "luaws.dynamodb.set", __index = Set }
 
--- The element's type as DynamoDB names it, and a text that is the same for equal elements.
+-- Texts that are the same for equal elements, by DynamoDB's names of their types.
+local KEYS = {
+  S = function(value) return value end,
+  N = number.key,
+  B = function(value) return value.bytes end,
+}
+
+-- The element's type, and its text.
 local function identify(value)
-  if type(value) == "string" then
-    return "S", value
-  elseif number.is_number(value) then
-    return "N", number.key(value)
-  elseif binary.is_binary(value) then
-    return "B", value.bytes
+  local kind = type(value) == "string" and "S" or number.is_number(value) and "N"
+    or binary.is_binary(value) and "B"
+  if kind then
+    return kind, KEYS[kind](value)
   end
   errors.raise("TypeError", "a set holds strings, numbers or binaries, not a %s", type(value))
 end
@@ -104,6 +109,25 @@ function set.new(values)
     self:add(values[i])
   end
   return self
+end
+
+--- A set of what is known to be of one type, "S", "N" or "B".
+---@param kind string
+---@param values table kept
+---@return table
+function set.of(kind, values)
+  local places, key_of, n = {}, KEYS[kind], 0
+  for _, value in ipairs(values) do
+    local key = key_of(value)
+    if not places[key] then
+      n = n + 1
+      values[n], places[key] = value, n
+    end
+  end
+  for i = #values, n + 1, -1 do
+    values[i] = nil
+  end
+  return setmetatable({ _values = values, _places = places, _kind = kind }, set_mt)
 end
 
 function set_mt:__len()
