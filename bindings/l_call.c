@@ -11,6 +11,7 @@
 #include "l_core.h"
 #include "l_encode.h"
 #include "l_error.h"
+#include "l_events.h"
 #include "l_value.h"
 
 #define CALL_TYPE "luaws.call"
@@ -60,12 +61,11 @@ static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
 
 /* ---- results ---- */
 
-/* Turns the response table on the top into the error table. */
-static void wrap_service_error(lua_State *L, struct luaws_call *call) {
-  const struct luaws_service_error *e = &call->service_error;
+void l_call_wrap_error(lua_State *L, const char *kind, const struct luaws_operation *op,
+                       const struct luaws_service_error *e) {
   luaL_checkstack(L, 4, "no stack for an error");
   lua_createtable(L, 0, 6);
-  lua_pushliteral(L, "ClientError");
+  lua_pushstring(L, kind);
   lua_setfield(L, -2, "kind");
   lua_pushlstring(L, e->code.ptr, e->code.len);
   lua_setfield(L, -2, "code");
@@ -74,7 +74,7 @@ static void wrap_service_error(lua_State *L, struct luaws_call *call) {
   else
     lua_pushliteral(L, "Unknown");
   lua_setfield(L, -2, "message");
-  struct luaws_str name = luaws_ref_text(&call->operation->name);
+  struct luaws_str name = luaws_ref_text(&op->name);
   lua_pushlstring(L, name.ptr, name.len);
   lua_setfield(L, -2, "operation_name");
   if (e->shape) {
@@ -89,7 +89,10 @@ static void wrap_service_error(lua_State *L, struct luaws_call *call) {
 
 static void push_body(struct l_writer *w) {
   struct l_call *c = w->body_owner;
-  l_body_push(w->L, c->call);
+  if (c->operation->flags & LUAWS_OP_EVENTS_OUT)
+    l_events_push(w->L, c->call);
+  else
+    l_body_push(w->L, c->call);
   c->call =
       NULL; /* the body's now; what is still needed of it lives as long as the body */
 }
@@ -112,7 +115,9 @@ static bool push_result(lua_State *L, struct l_call *c) {
   w.body_owner = c;
   int top = lua_gettop(L);
   int rc = luaws_call_write(call, &w.base, &err);
-  if (rc == LUAWS_E_SERVICE) wrap_service_error(L, call);
+  if (rc == LUAWS_E_SERVICE) {
+    l_call_wrap_error(L, "ClientError", call->operation, &call->service_error);
+  }
   if (rc && rc != LUAWS_E_SERVICE) {
     lua_settop(L, top);
     l_error_push(L, &err);

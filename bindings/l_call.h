@@ -8,6 +8,9 @@
 
 /* Pushes the method of an operation: method(client, params) → result. */
 void l_call_push_method(lua_State *L, const struct luaws_operation *op);
+/* Turns the response table on the top into the error table of that kind. */
+void l_call_wrap_error(lua_State *L, const char *kind, const struct luaws_operation *op,
+                       const struct luaws_service_error *e);
 void l_call_open(lua_State *L);
 
 #endif

@@ -10,6 +10,7 @@
 #include "l_core.h"
 #include "l_docs.h"
 #include "l_encode.h"
+#include "l_events.h"
 #include "l_files.h"
 #include "l_model.h"
 #include "l_paths.h"
@@ -30,6 +31,7 @@ static int open_core(lua_State *L) {
   l_client_open(L);
   l_call_open(L);
   l_body_open(L);
+  l_events_open(L);
   l_model_open(L);
   l_docs_open(L);
   l_sign_open(L);

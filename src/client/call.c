@@ -12,6 +12,7 @@
 #include "client/bearer.h"
 #include "client/checksum.h"
 #include "client/endpoint_params.h"
+#include "client/events.h"
 
 enum stage {
   VALIDATE,
@@ -30,6 +31,7 @@ enum stage {
   JUDGE,
   DECIDE,
   RETRY,
+  BEGIN_EVENTS,
   FINISHED,
 };
 enum { WAITING = 1 };
@@ -270,6 +272,8 @@ static void parse_context(struct luaws_call *call, struct luaws_writer *out,
       .out = out,
       .arena = &call->arena,
       .parser = call->client->parser,
+      .gathered = call->gather,
+      .initial = call->initial,
   };
 }
 
@@ -415,12 +419,17 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (call->retry_delay_ms < 0) {
         luaws_error_move(&err, &call->attempt_error);
         rc = err.code;
-        call->stage = FINISHED;
+        call->stage = BEGIN_EVENTS;
       } else {
         rc = wait_for_retry(call, &err);
         /* Signed anew: the clock has moved, the keys may have. */
         call->stage = call->moved ? COLLECT_ENDPOINT : CREATE_REQUEST;
       }
+      break;
+    case BEGIN_EVENTS:
+      rc = luaws_call_begin_events(call, &err);
+      if (rc == LUAWS_READ_AGAIN) return LUAWS_STEP_WAIT;
+      call->stage = FINISHED;
       break;
     case FINISHED:
       break;
@@ -453,6 +462,8 @@ static void finish(struct luaws_call *call) {
     luaws_chain_waiter_cancel(&call->credentials_waiter);
   if (call->timer) luaws_timer_cancel(call->timer);
   luaws_exchange_free(call->exchange);
+  luaws_event_decoder_clear(&call->events);
+  luaws_arena_wipe(&call->event_arena);
   luaws_stream_release(&call->request.body);
   luaws_checksum_free(call->verification);
   luaws_credentials_release(call->credentials);
@@ -515,7 +526,8 @@ ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,
 }
 
 bool luaws_call_streams(const struct luaws_call *call) {
-  return (call->operation->flags & LUAWS_OP_STREAM_OUT) && !call->gather;
+  return (call->operation->flags & (LUAWS_OP_STREAM_OUT | LUAWS_OP_EVENTS_OUT)) &&
+         !call->gather;
 }
 
 /* ---- parse → result ---- */

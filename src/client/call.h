@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "endpoint/endpoint.h"
 #include "http/checksum.h"
+#include "protocol/event_frame.h"
 #include "protocol/protocol.h"
 #include "retry/retry.h"
 #include "sign/sign.h"
@@ -75,6 +76,11 @@ struct luaws_call {
   bool answered;                    /* by before-send or before-call, not the network */
   struct luaws_error attempt_error; /* why the last attempt had no response */
   struct luaws_service_error service_error;
+  struct luaws_event_decoder events;      /* of an event stream: what was read of it */
+  struct luaws_arena event_arena;         /* of the event that is being parsed */
+  struct luaws_event_message first_event; /* read before the call was done */
+  bool has_first_event;
+  struct luaws_str initial; /* the payload of its initial-response, or none */
   struct luaws_buf url;     /* presign */
   struct luaws_error error; /* final; code 0 = there is a response */
 };

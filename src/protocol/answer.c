@@ -29,13 +29,3 @@ void luaws_write_unknown_member(struct luaws_writer *w, struct luaws_str name) {
   w->ops->bytes(w, name);
   w->ops->end_map(w);
 }
-
-void luaws_write_event_stream(struct luaws_writer *w, const struct luaws_shape *output) {
-  for (unsigned i = 0; i < output->member_count; i++) {
-    const struct luaws_member *m = luaws_shape_member_at(output, i);
-    if (!(luaws_member_shape(m)->flags & LUAWS_SHAPE_EVENTSTREAM)) continue;
-    w->ops->key(w, luaws_ref_text(&m->name));
-    w->ops->stream(w);
-    return;
-  }
-}

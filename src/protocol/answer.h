@@ -17,8 +17,5 @@ int luaws_path_error(struct luaws_parser *p, const struct luaws_path *at,
                      const char *what, struct luaws_error *err);
 /* Writes key SDK_UNKNOWN_MEMBER and its value: a union has a member that nobody knows. */
 void luaws_write_unknown_member(struct luaws_writer *w, struct luaws_str name);
-/* Writes the output's event stream as a body to be read later: in the rpc protocols the
-   other members come in the stream's first event. */
-void luaws_write_event_stream(struct luaws_writer *w, const struct luaws_shape *output);
 
 #endif

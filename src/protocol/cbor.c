@@ -1,8 +1,8 @@
 /* smithy-rpc-v2-cbor: the operation's name in the path, one CBOR map each way. */
 #include "protocol/cbor.h"
 
-#include "protocol/answer.h"
 #include "protocol/error.h"
+#include "protocol/event_stream.h"
 #include "protocol/protocols.h"
 #include "protocol/request.h"
 
@@ -48,10 +48,7 @@ static int parse(struct luaws_parse *p, struct luaws_str *request_id,
                  struct luaws_error *err) {
   const struct luaws_shape *output = luaws_ref_get(&p->operation->output);
   if (!output) return 0;
-  if (p->operation->flags & LUAWS_OP_EVENTS_OUT) {
-    luaws_write_event_stream(p->out, output);
-    return 0;
-  }
+  if (p->operation->flags & LUAWS_OP_EVENTS_OUT) return luaws_event_stream_write(p, err);
   return luaws_cbor_read(p->parser, p->response->body, output, true, p->out, err);
 }
 

@@ -1,6 +1,6 @@
 /* json 1.0 and 1.1: one path, the operation's name in a header, one JSON object each way.
  */
-#include "protocol/answer.h"
+#include "protocol/event_stream.h"
 #include "protocol/json_body.h"
 #include "protocol/json_error.h"
 #include "protocol/protocols.h"
@@ -39,10 +39,7 @@ static int parse(struct luaws_parse *p, struct luaws_str *request_id,
                  struct luaws_error *err) {
   const struct luaws_shape *output = luaws_ref_get(&p->operation->output);
   if (!output) return 0;
-  if (p->operation->flags & LUAWS_OP_EVENTS_OUT) {
-    luaws_write_event_stream(p->out, output);
-    return 0;
-  }
+  if (p->operation->flags & LUAWS_OP_EVENTS_OUT) return luaws_event_stream_write(p, err);
   return luaws_json_read(p->parser, p->response->body, output, true, p->out, err);
 }
 

@@ -98,5 +98,6 @@ void luaws_parser_free(struct luaws_parser *p) {
   luaws_buf_wipe(&p->text);
   luaws_buf_wipe(&p->key);
   luaws_buf_wipe(&p->scratch);
+  luaws_event_decoder_clear(&p->events);
   free(p);
 }

@@ -2,6 +2,7 @@
 #ifndef LUAWS_PROTOCOL_PARSER_H
 #define LUAWS_PROTOCOL_PARSER_H
 
+#include "protocol/event_frame.h"
 #include "protocol/protocol.h"
 #include "value/json.h"
 
@@ -23,9 +24,10 @@ struct luaws_parser {
   struct luaws_xml_reading *reading; /* the stack of xml_read.c */
   bool xml_in_use; /* set while expat runs: found set, a writer has left it by longjmp */
   struct luaws_json json;
-  struct luaws_buf text;    /* of the scalar that is being read */
-  struct luaws_buf key;     /* of the map entry that is being read */
-  struct luaws_buf scratch; /* decoded blobs, paths for messages */
+  struct luaws_buf text;             /* of the scalar that is being read */
+  struct luaws_buf key;              /* of the map entry that is being read */
+  struct luaws_buf scratch;          /* decoded blobs, paths for messages */
+  struct luaws_event_decoder events; /* of a gathered event stream */
   struct luaws_size sizes[LUAWS_SIZES];
 };
 

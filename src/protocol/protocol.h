@@ -34,6 +34,9 @@ struct luaws_parse {
   struct luaws_writer *out;
   struct luaws_arena *arena;   /* for whatever parsing needs */
   struct luaws_parser *parser; /* kept by the caller between calls, see below */
+  bool gathered;               /* an event stream is whole in the response's body */
+  struct luaws_str initial; /* of an event stream that is read later: the payload of its
+                               initial-response, or none */
 };
 
 /* What a parser keeps (an expat parser, a JSON scanner, …) so that it is neither made

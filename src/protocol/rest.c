@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/time.h"
+#include "protocol/event_stream.h"
 #include "protocol/json_body.h"
 #include "protocol/parser.h"
 #include "protocol/request.h"
@@ -457,8 +458,8 @@ int luaws_rest_parse(struct luaws_parse *p, luaws_rest_body_reader *read_body,
   const struct luaws_member *payload = luaws_shape_payload(output);
   if (!payload) return read_body(p, output, true, err);
   const struct luaws_shape *shape = luaws_member_shape(payload);
-  bool stream =
-      shape->type == LUAWS_TYPE_BLOB || (shape->flags & LUAWS_SHAPE_EVENTSTREAM);
+  bool stream = shape->type == LUAWS_TYPE_BLOB;
+  if (shape->flags & LUAWS_SHAPE_EVENTSTREAM) return luaws_event_stream_write(p, err);
   /* Of an empty body a union would have no member. */
   if (!stream && p->response->body.len == 0 && (shape->flags & LUAWS_SHAPE_UNION))
     return 0;
