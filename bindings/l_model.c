@@ -131,7 +131,7 @@ static int push_operation(lua_State *L, const struct luaws_operation *op) {
   set_shape(L, "output", luaws_ref_get(&op->output));
   set_flag(L, "deprecated", op->flags & LUAWS_OP_DEPRECATED);
   set_flag(L, "idempotent", op->flags & LUAWS_OP_IDEMPOTENT);
-  set_flag(L, "streams", op->flags & LUAWS_OP_STREAM_OUT);
+  set_flag(L, "streams", op->flags & (LUAWS_OP_STREAM_OUT | LUAWS_OP_EVENTS_OUT));
   const luaws_ref *errors = luaws_ref_get(&op->errors);
   lua_createtable(L, op->error_count, 0);
   for (unsigned i = 0; i < op->error_count; i++) {

@@ -266,6 +266,17 @@ describe("an event stream", function()
     assert.same("end", order[6]:sub(2))
   end)
 
+  it("counts attempts that a listener answers", function()
+    local s3 = client(peer, "s3")
+    local asked = 0
+    s3.meta.events:register("before-send.s3.SelectObjectContent", function()
+      asked = asked + 1
+      return { status_code = 500, headers = {}, body = "" }
+    end)
+    assert.equal("500", raised(s3.select_object_content, s3, SELECT).code)
+    assert.equal(1, asked)
+  end)
+
   it("is what a listener answers in place of the network", function()
     local s3 = client(peer, "s3")
     s3.meta.events:register("before-send.s3.SelectObjectContent", function()
