@@ -3,31 +3,61 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "ask.h"
+#include "base/time.h"
 #include "l_core.h"
 #include "l_error.h"
+#include "l_session.h"
+#include "l_value.h"
 
-/* Functions of a session's owner. They may be called from any coroutine, so they run in
-   one of their own. */
+/* ---- functions of a session's owner ---- */
+
+/* A provider whose `load` is a function. */
+struct own_provider {
+  struct own_provider *next;
+  struct luaws_provider provider; /* its arg is this */
+  lua_State *L;
+  int load;
+  char name[];
+};
+
+/* They may be called from any coroutine, so they run in one of their own. */
 struct callbacks {
   lua_State *L; /* the main one */
   int mfa_prompt;
+  struct own_provider *providers;
 };
 
 static void callbacks_free(void *arg) {
   struct callbacks *c = arg;
   luaL_unref(c->L, LUA_REGISTRYINDEX, c->mfa_prompt);
+  while (c->providers) {
+    struct own_provider *p = c->providers;
+    c->providers = p->next;
+    luaL_unref(c->L, LUA_REGISTRYINDEX, p->load);
+    free(p);
+  }
   free(c);
 }
 
-/* In a fresh coroutine, left on the stack of the main one: calls the function under it
-   with one text. False with the error's text on its top. */
-static bool call_with_text(lua_State *co, int ref, struct luaws_str text) {
-  lua_rawgeti(co, LUA_REGISTRYINDEX, ref);
-  lua_pushlstring(co, text.ptr, text.len);
-  if (lua_pcall(co, 1, 1, 0) == LUA_OK) return true;
+static struct callbacks *callbacks_new(lua_State *L) {
+  struct callbacks *c = calloc(1, sizeof *c);
+  if (!c) luaL_error(L, "out of memory");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  c->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  c->mfa_prompt = LUA_NOREF;
+  return c;
+}
+
+/* Calls the function below its n arguments; false with the error's text on the top. */
+static bool call(lua_State *co, int n) {
+  if (lua_pcall(co, n, 1, 0) == LUA_OK) return true;
   luaL_tolstring(co, -1, NULL);
   return false;
 }
+
+/* ---- MFA ---- */
 
 static int prompt_mfa(void *arg, struct luaws_str serial, struct luaws_buf *out,
                       struct luaws_error *err) {
@@ -35,7 +65,9 @@ static int prompt_mfa(void *arg, struct luaws_str serial, struct luaws_buf *out,
   int rc = 0;
   if (!lua_checkstack(c->L, 1)) return luaws_error_memory(err);
   lua_State *co = lua_newthread(c->L);
-  if (!call_with_text(co, c->mfa_prompt, serial)) {
+  lua_rawgeti(co, LUA_REGISTRYINDEX, c->mfa_prompt);
+  lua_pushlstring(co, serial.ptr, serial.len);
+  if (!call(co, 1)) {
     rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
                          "mfa_prompt: %s", lua_tostring(co, -1));
   } else if (lua_isstring(co, -1)) {
@@ -51,20 +83,242 @@ static int prompt_mfa(void *arg, struct luaws_str serial, struct luaws_buf *out,
   return rc;
 }
 
+int l_credentials_ask_at_terminal(lua_State *L) {
+  l_core(L)->prompt_mfa = ask_mfa_code;
+  return 0;
+}
+
 void l_callbacks_read(lua_State *L, int index, struct luaws_session_options *o) {
   o->prompt_mfa = l_core(L)->prompt_mfa;
   if (lua_getfield(L, index, "mfa_prompt") == LUA_TNIL || lua_islightuserdata(L, -1)) {
     lua_pop(L, 1);
     return;
   }
-  struct callbacks *c = calloc(1, sizeof *c);
-  if (!c) luaL_error(L, "out of memory");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  c->L = lua_tothread(L, -1);
-  lua_pop(L, 1);
+  struct callbacks *c = callbacks_new(L);
   c->mfa_prompt = luaL_ref(L, LUA_REGISTRYINDEX);
   o->prompt_mfa = prompt_mfa;
   o->prompt_arg = c;
   o->on_free = callbacks_free;
   o->on_free_arg = c;
+}
+
+/* ---- providers in Lua ---- */
+
+/* A text of the table on the top; what it points at stays in the table. */
+static struct luaws_str text_field(lua_State *L, const char *name) {
+  struct luaws_str s = LUAWS_STR_NONE;
+  if (lua_getfield(L, -1, name) == LUA_TSTRING) s.ptr = lua_tolstring(L, -1, &s.len);
+  lua_pop(L, 1);
+  return s;
+}
+
+/* Seconds since the epoch, or a time as text. */
+static bool read_expiry(lua_State *L, int64_t *out) {
+  double seconds = 0;
+  int type = lua_getfield(L, -1, "expiry");
+  if (type == LUA_TNUMBER) {
+    seconds = lua_tonumber(L, -1);
+  } else if (type == LUA_TSTRING) {
+    struct luaws_str s;
+    s.ptr = lua_tolstring(L, -1, &s.len);
+    if (!luaws_time_parse(s, &seconds)) type = LUA_TNONE;
+  }
+  lua_pop(L, 1);
+  *out = (int64_t)seconds;
+  return type == LUA_TNIL || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+static int make(struct luaws_provider_task *task, lua_State *co,
+                struct luaws_credentials **out, struct luaws_error *err) {
+  struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
+  if (lua_isnil(co, -1)) return luaws_provider_pass(task, "it has none");
+  if (!lua_istable(co, -1)) {
+    return luaws_provider_failed(task, err, "load returned a %s, not a table",
+                                 luaL_typename(co, -1));
+  }
+  c.access_key = text_field(co, "access_key");
+  c.secret_key = text_field(co, "secret_key");
+  c.token = text_field(co, "token");
+  c.account_id = text_field(co, "account_id");
+  if (!c.access_key.len || !c.secret_key.len) {
+    return luaws_partial_credentials(task->provider->name,
+                                     c.access_key.len ? "secret_key" : "access_key", err);
+  }
+  if (!read_expiry(co, &c.expiry_s)) {
+    return luaws_provider_failed(task, err, "expiry is no time");
+  }
+  *out = luaws_credentials_new(&c);
+  return *out ? LUAWS_FOUND : luaws_error_memory(err);
+}
+
+static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
+                struct luaws_error *err) {
+  struct own_provider *p = task->provider->arg;
+  if (!lua_checkstack(p->L, 1)) return luaws_error_memory(err);
+  lua_State *co = lua_newthread(p->L);
+  lua_rawgeti(co, LUA_REGISTRYINDEX, p->load);
+  lua_createtable(co, 0, 2);
+  lua_pushlstring(co, task->profile_name.ptr, task->profile_name.len);
+  lua_setfield(co, -2, "profile_name");
+  lua_pushboolean(co, task->refresh);
+  lua_setfield(co, -2, "refresh");
+  int rc = call(co, 1) ? make(task, co, out, err)
+                       : luaws_provider_failed(task, err, "%s", lua_tostring(co, -1));
+  lua_pop(p->L, 1);
+  return rc;
+}
+
+static struct luaws_str check_text(lua_State *L, int index) {
+  struct luaws_str s;
+  s.ptr = luaL_checklstring(L, index, &s.len);
+  return s;
+}
+
+int l_credentials_providers(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  const struct luaws_provider *p;
+  lua_newtable(L);
+  for (size_t i = 0; (p = luaws_chain_provider(s->chain, i)); i++) {
+    lua_pushstring(L, p->name);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* The callbacks of a session, made when it has none yet. */
+static struct callbacks *callbacks_of(lua_State *L, struct luaws_session *s) {
+  if (!s->on_free) {
+    s->on_free_arg = callbacks_new(L);
+    s->on_free = callbacks_free;
+  }
+  return s->on_free_arg;
+}
+
+int l_credentials_insert(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  struct luaws_str where = check_text(L, 2), beside = check_text(L, 3);
+  struct luaws_str name = check_text(L, 4);
+  luaL_checktype(L, 5, LUA_TFUNCTION);
+  struct callbacks *c = callbacks_of(L, s);
+  struct own_provider *p = calloc(1, sizeof *p + name.len + 1);
+  if (!p) return luaL_error(L, "out of memory");
+  memcpy(p->name, name.ptr, name.len);
+  p->provider = (struct luaws_provider){.name = p->name, .step = step, .arg = p};
+  p->L = c->L;
+  p->load = LUA_NOREF;
+  p->next = c->providers;
+  c->providers = p;
+  lua_settop(L, 5);
+  p->load = luaL_ref(L, LUA_REGISTRYINDEX);
+  struct luaws_error err = {0};
+  int rc = luaws_str_is(where, "after")
+               ? luaws_chain_insert_after(s->chain, beside, &p->provider, &err)
+               : luaws_chain_insert_before(s->chain, beside, &p->provider, &err);
+  return rc ? l_error_raise(L, &err) : 0;
+}
+
+int l_credentials_remove(lua_State *L) {
+  luaws_chain_remove(l_session_check(L, 1)->chain, check_text(L, 2));
+  return 0;
+}
+
+/* ---- explaining ---- */
+
+static void set_text(lua_State *L, const char *name, struct luaws_str s) {
+  lua_pushlstring(L, s.ptr ? s.ptr : "", s.len);
+  lua_setfield(L, -2, name);
+}
+
+/* Adds where a value came from to the table on the top. */
+static void set_source(lua_State *L, const struct luaws_setting *v) {
+  static const char *const sources[] = {
+      [LUAWS_FROM_NOWHERE] = "not set",   [LUAWS_FROM_ARGUMENT] = "argument",
+      [LUAWS_FROM_VARIABLE] = "variable", [LUAWS_FROM_FILE] = "file",
+      [LUAWS_FROM_DEFAULT] = "default",
+  };
+  lua_pushstring(L, sources[v->source]);
+  lua_setfield(L, -2, "source");
+  if (v->source == LUAWS_FROM_VARIABLE) {
+    lua_pushstring(L, v->variable);
+    lua_setfield(L, -2, "variable");
+  }
+  if (v->source == LUAWS_FROM_FILE) {
+    set_text(L, "path", v->path);
+    lua_pushinteger(L, v->line);
+    lua_setfield(L, -2, "line");
+  }
+}
+
+static void set_error(lua_State *L, struct luaws_error *err) {
+  lua_pushstring(L, luaws_error_message(err));
+  lua_setfield(L, -2, "error");
+  luaws_error_clear(err);
+}
+
+/* Adds name, value and source, or what is wrong with it, to the table on the top. */
+static void fill_setting(lua_State *L, struct luaws_settings *s,
+                         enum luaws_setting_id id) {
+  struct luaws_error err = {0};
+  struct luaws_setting v = {0};
+  struct l_writer w;
+  const char *name = luaws_setting_name(id);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "name");
+  if (luaws_settings_get(s, id, &v, &err)) {
+    set_error(L, &err);
+    return;
+  }
+  set_source(L, &v);
+  if (v.source == LUAWS_FROM_NOWHERE) return;
+  l_writer_begin(&w, L);
+  if (luaws_settings_write(s, luaws_str_from(name), &w.base, &err)) {
+    lua_pop(L, 1);
+    set_error(L, &err);
+  } else {
+    lua_setfield(L, -2, "value");
+  }
+}
+
+int l_explain_settings(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  lua_createtable(L, LUAWS_SETTING_COUNT, 0);
+  for (int id = 0; id < LUAWS_SETTING_COUNT; id++) {
+    lua_createtable(L, 0, 5);
+    fill_setting(L, s->settings, (enum luaws_setting_id)id);
+    lua_rawseti(L, -2, id + 1);
+  }
+  return 1;
+}
+
+int l_explain_endpoint(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  struct luaws_error err = {0};
+  struct luaws_setting v = {0};
+  int rc = luaws_settings_endpoint_url(s->settings, check_text(L, 2), &v, &err);
+  lua_createtable(L, 0, 5);
+  if (rc) {
+    set_error(L, &err);
+  } else {
+    set_source(L, &v);
+    if (v.text.ptr) set_text(L, "value", v.text);
+  }
+  return 1;
+}
+
+int l_explain_providers(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  const struct luaws_chain_note *n;
+  lua_newtable(L);
+  for (size_t i = 0; (n = luaws_chain_note(s->chain, i)); i++) {
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, n->provider);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, n->answer < 0              ? "failed"
+                      : n->answer == LUAWS_FOUND ? "found"
+                                                 : "passed");
+    lua_setfield(L, -2, "answer");
+    if (n->text.len) set_text(L, "why", n->text);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
 }

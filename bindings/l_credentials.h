@@ -1,5 +1,5 @@
-/* What a script has to say about credentials: asking for MFA codes, providers of its own.
- */
+/* What a script has to say about credentials: asking for MFA codes, providers of its own;
+   and what it is told: where everything came from. */
 #ifndef LUAWS_L_CREDENTIALS_H
 #define LUAWS_L_CREDENTIALS_H
 
@@ -7,8 +7,25 @@
 
 #include "client/session.h"
 
-/* Reads mfa_prompt from the options at index into o. They live as long as the session;
-   when luaws_session_new is not called after this, o->on_free must be. */
+/* Reads mfa_prompt from the options at index into o. It lives as long as the session. */
 void l_callbacks_read(lua_State *L, int index, struct luaws_session_options *o);
+
+/* core.ask_at_terminal(): sessions made from now on ask at the terminal for MFA codes,
+   unless they have an mfa_prompt. For the program, not for hosts. */
+int l_credentials_ask_at_terminal(lua_State *L);
+
+/* session:providers() → the names of the chain's providers, in order */
+int l_credentials_providers(lua_State *L);
+/* session:insert_provider(where, name, own_name, load): where is "before" or "after" the
+   provider `name`; load{ profile_name, refresh } → a table of keys, or nil */
+int l_credentials_insert(lua_State *L);
+/* session:remove_provider(name) */
+int l_credentials_remove(lua_State *L);
+/* session:settings() → { { name, value, source, … }, … }, in the order of the table */
+int l_explain_settings(lua_State *L);
+/* session:endpoint_setting(service) → { value, source, … } or nil */
+int l_explain_endpoint(lua_State *L);
+/* session:provider_notes() → { { name, answer, why }, … } */
+int l_explain_providers(lua_State *L);
 
 #endif

@@ -424,6 +424,12 @@ void l_session_open(lua_State *L) {
                                      {"profile_name", session_profile_name},
                                      {"full_config", session_full_config},
                                      {"credentials", session_credentials},
+                                     {"providers", l_credentials_providers},
+                                     {"insert_provider", l_credentials_insert},
+                                     {"remove_provider", l_credentials_remove},
+                                     {"settings", l_explain_settings},
+                                     {"endpoint_setting", l_explain_endpoint},
+                                     {"provider_notes", l_explain_providers},
                                      {"resolve_endpoint", session_resolve_endpoint},
                                      {NULL, NULL}};
   luaL_newmetatable(L, SESSION_TYPE);
@@ -442,6 +448,8 @@ void l_session_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, session_new);
   lua_setfield(L, -2, "session");
+  lua_pushcfunction(L, l_credentials_ask_at_terminal);
+  lua_setfield(L, -2, "ask_at_terminal");
   lua_pushcfunction(L, client_credentials);
   lua_setfield(L, -2, "client_credentials");
   lua_pushcfunction(L, client_time);

@@ -19,7 +19,7 @@
 struct options {
   const char *profile, *region, *endpoint_url;
   bool no_sign_request, debug, local;
-  bool interactive, version, help, no_env, has_chunk, in_repl;
+  bool explain, interactive, version, help, no_env, has_chunk, in_repl;
   int script; /* where the script's name stands in argv; argc when there is none */
 };
 
@@ -179,6 +179,12 @@ static int open_luaws(lua_State *L) {
   lua_insert(L, 1);
   lua_call(L, 1, 1);
   waiting = luaws_interrupt_of(L);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "luaws.core");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "ask_at_terminal");
+  lua_call(L, 0, 0);
+  lua_settop(L, 1);
   set_default_session(L);
   if (options.debug) {
     lua_getfield(L, 1, "set_stream_logger");
@@ -228,6 +234,7 @@ static void print_help(void) {
        "  --no-sign-request     send no credentials\n"
        "  --debug               log what happens to standard error; errors show a "
        "traceback\n"
+       "  --explain             print where every setting and the credentials come from\n"
        "  --local               run against a throw-away AWS on this machine (moto's "
        "server), which\n"
        "                        ends with the script; no real account is touched\n"
@@ -262,6 +269,7 @@ static const struct long_option long_options[] = {
     {"endpoint-url", &options.endpoint_url, NULL},
     {"no-sign-request", NULL, &options.no_sign_request},
     {"debug", NULL, &options.debug},
+    {"explain", NULL, &options.explain},
     {"local", NULL, &options.local},
     {"version", NULL, &options.version},
     {"help", NULL, &options.help},
@@ -471,7 +479,11 @@ static int protected_main(lua_State *L) {
     }
     if (run_script(L, a->argv) != LUA_OK) return 0;
   }
-  bool alone = !has_script && !options.has_chunk && !options.version;
+  if (options.explain &&
+      run_chunk(L, "print(aws.default_session():explain())") != LUA_OK) {
+    return 0;
+  }
+  bool alone = !has_script && !options.has_chunk && !options.version && !options.explain;
   if (options.interactive || (alone && isatty(STDIN_FILENO))) {
     if (run_repl(L) != LUA_OK) return 0;
   } else if (alone) {

@@ -57,8 +57,8 @@ describe("credentials of aws login", function()
   it("are those in its cache while they are good", function()
     local w <close> = login_machine(cached(600))
     local found = w.session{ profile_name = "l" }:get_credentials()
-    assert.same({ "AK-old", "SECRET-old", "TOKEN-old", "111122223333", "login", NOW + 600 }, { found.access_key,
-      found.secret_key, found.token, found.account_id, found.method, found.expiry })
+    assert.same({ "AK-old", "SECRET-old", "TOKEN-old", "111122223333", "login", NOW + 600 },
+      { found.access_key, found.secret_key, found.token, found.account_id, found.method, found.expiry })
     assert.same({}, peer:requests())
   end)
 

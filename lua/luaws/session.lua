@@ -167,6 +167,25 @@ function Session:get_credentials()
   return found and setmetatable(found, credentials_mt)
 end
 
+--- What this session goes by, and why: every setting and where it comes from, and how the search for
+--- credentials went; see luaws.explain. Nothing secret is in it.
+---@return table
+function Session:explain()
+  return require("luaws.explain").session(self)
+end
+
+--- A part of the session that can be changed: "credential_provider", the row of places where credentials are
+--- looked for (luaws.credentials).
+---@param name string
+function Session:get_component(name)
+  if name ~= "credential_provider" then
+    errors.raise("ValueError", "Unknown component: %s", tostring(name))
+  end
+  local chain = rawget(self, "_chain") or require("luaws.credentials").chain(self)
+  rawset(self, "_chain", chain)
+  return chain
+end
+
 --- The names of all services there is a model of.
 function Session:get_available_services()
   return core.model_services(self._core, "service")

@@ -32,6 +32,11 @@ struct luaws_chain {
   int ended_answer;      /* LUAWS_PASS, or an error: */
   struct luaws_error ended_error;
 
+  struct luaws_buf note; /* of the task */
+  struct luaws_chain_note *notes;
+  size_t note_count, note_cap;
+  struct luaws_arena note_arena;
+
   struct luaws_chain_waiter *waiters;
   struct luaws_chain_waiter *waking; /* those of them that are being woken */
 };
@@ -108,6 +113,8 @@ void luaws_chain_free(struct luaws_chain *c) {
     luaws_chain_waiter_cancel(c->waking);
   luaws_credentials_release(c->current);
   luaws_error_clear(&c->ended_error);
+  luaws_buf_clear(&c->note);
+  luaws_arena_clear(&c->note_arena);
   free((char *)c->profile_name.ptr);
   free(c->providers);
   free(c);
@@ -274,8 +281,36 @@ static void begin_task(struct luaws_chain *c, const struct luaws_provider *provi
       .refresh = refresh,
       .wake = wake,
       .wake_arg = c,
+      .notes = &c->note,
   };
   c->awake = true;
+  luaws_buf_reset(&c->note);
+}
+
+/* ---- what they said ---- */
+
+static void forget_notes(struct luaws_chain *c) {
+  luaws_arena_clear(&c->note_arena);
+  c->notes = luaws_arena_alloc(&c->note_arena, (c->count + 1) * sizeof *c->notes);
+  c->note_count = 0;
+  c->note_cap = c->notes ? c->count : 0;
+}
+
+static void keep_note(struct luaws_chain *c, int answer, const struct luaws_error *err) {
+  struct luaws_str text = answer < 0 && err ? luaws_str_from(luaws_error_message(err))
+                                            : luaws_buf_str(&c->note);
+  const char *said = answer == LUAWS_FOUND ? "found" : answer < 0 ? "failed" : "passed";
+  luaws_log(LUAWS_LOG_DEBUG, "luaws.credentials", "%s %s%s%.*s", c->asked.name, said,
+            text.len ? ": " : "", LUAWS_STR_ARG(text));
+  if (c->task.refresh || c->note_count == c->note_cap) return;
+  c->notes[c->note_count++] =
+      (struct luaws_chain_note){.provider = c->asked.name,
+                                .answer = answer,
+                                .text = luaws_arena_str(&c->note_arena, text)};
+}
+
+const struct luaws_chain_note *luaws_chain_note(const struct luaws_chain *c, size_t i) {
+  return i < c->note_count ? &c->notes[i] : NULL;
 }
 
 /* Steps the task until it answers or has to wait. */
@@ -286,7 +321,10 @@ static int step_task(struct luaws_chain *c, struct luaws_credentials **found,
     c->awake = false;
     rc = c->task.provider->step(&c->task, found, err);
   }
-  if (rc != LUAWS_PENDING) end_task(c);
+  if (rc != LUAWS_PENDING) {
+    keep_note(c, rc, err);
+    end_task(c);
+  }
   return rc;
 }
 
@@ -317,6 +355,7 @@ static int begin_search(struct luaws_chain *c, bool refresh, struct luaws_error 
   c->searching = true;
   c->search++;
   c->at = 0;
+  if (!refresh) forget_notes(c);
   if (!refresh && c->count == 0) return LUAWS_PASS;
   begin_task(c, refresh ? &c->source : &c->providers[0], refresh);
   return LUAWS_PENDING;

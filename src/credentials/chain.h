@@ -61,6 +61,14 @@ struct luaws_chain_waiter {
 int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
                     struct luaws_credentials **out, struct luaws_error *err);
 void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter);
+/* What a provider answered in the last search that was no refresh. */
+struct luaws_chain_note {
+  const char *provider;
+  int answer; /* FOUND, PASS, PENDING while it is being asked, or an error */
+  struct luaws_str text;
+};
+/* The i-th that was asked, or NULL. Good until the next search. */
+const struct luaws_chain_note *luaws_chain_note(const struct luaws_chain *c, size_t i);
 /* What was found last, without asking; NULL when nothing was. Borrowed. */
 struct luaws_credentials *luaws_chain_current(const struct luaws_chain *c);
 

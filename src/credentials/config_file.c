@@ -8,7 +8,12 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   if (rc) return rc;
   const struct luaws_ini_section *section =
       luaws_ini_section(files->config_profiles, task->profile_name);
-  return section ? luaws_provider_static_keys(task, section, out, err) : LUAWS_PASS;
+  if (section) return luaws_provider_static_keys(task, section, out, err);
+  return luaws_provider_pass(
+      task,
+      files->config.found ? "no profile \"%.*s\" in %.*s"
+                          : "no profile \"%.*s\": there is no %.*s",
+      LUAWS_STR_ARG(task->profile_name), LUAWS_STR_ARG(files->config.path));
 }
 
 const struct luaws_provider luaws_provider_config_file = {"config-file", "SharedConfig",

@@ -46,7 +46,9 @@ static int make(struct luaws_provider_task *task, struct luaws_str text,
       .secret_key = find_key(text, "AWSSecretKey"),
       .method = luaws_str_from(task->provider->name),
   };
-  if (!c.access_key.ptr) return LUAWS_PASS;
+  if (!c.access_key.ptr) {
+    return luaws_provider_pass(task, "no AWSAccessKeyId in AWS_CREDENTIAL_FILE");
+  }
   if (!c.secret_key.ptr) {
     return luaws_partial_credentials(task->provider->name, "AWSSecretKey", err);
   }
@@ -58,7 +60,7 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
                 struct luaws_error *err) {
   struct luaws_settings *s = task->context->settings;
   const char *name = luaws_settings_getenv(s, "AWS_CREDENTIAL_FILE");
-  if (!name) return LUAWS_PASS;
+  if (!name) return luaws_provider_pass(task, "AWS_CREDENTIAL_FILE is not set");
   struct luaws_buf path = {0}, text = {.max_bytes = MAX_FILE_BYTES};
   luaws_settings_expand_path(s, luaws_str_from(name), false, &path);
   luaws_buf_append_cstr(&path, "");

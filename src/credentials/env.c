@@ -22,7 +22,10 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
       .method = luaws_str_from(task->provider->name),
   };
   struct luaws_str expiry = first_set(task, "AWS_CREDENTIAL_EXPIRATION", NULL);
-  if (!c.access_key.ptr && !task->refresh) return LUAWS_PASS;
+  if (!c.access_key.ptr && !task->refresh) {
+    return luaws_provider_pass(task, "AWS_ACCESS_KEY_ID is not set");
+  }
+  luaws_provider_note(task, "AWS_ACCESS_KEY_ID");
   const char *missing = !c.access_key.ptr              ? "AWS_ACCESS_KEY_ID"
                         : !c.secret_key.ptr            ? "AWS_SECRET_ACCESS_KEY"
                         : !expiry.ptr && task->refresh ? "AWS_CREDENTIAL_EXPIRATION"

@@ -217,10 +217,15 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
                 struct luaws_error *err) {
   const struct luaws_ini_section *profile = NULL;
   int rc = luaws_provider_profile(task, &profile, err);
-  if (rc || !profile) return rc ? rc : LUAWS_PASS;
+  if (rc) return rc;
   const struct luaws_ini_value *command =
-      luaws_ini_value(profile->first, "credential_process");
-  if (!command) return LUAWS_PASS;
+      profile ? luaws_ini_value(profile->first, "credential_process") : NULL;
+  if (!command) {
+    return luaws_provider_pass(task, "no credential_process in profile \"%.*s\"",
+                               LUAWS_STR_ARG(task->profile_name));
+  }
+  luaws_provider_note(task, "credential_process, %.*s:%u", LUAWS_STR_ARG(command->path),
+                      command->line);
   struct luaws_arena arena = {0};
   char **argv = make_argv(&arena, command->text);
   if (argv) {

@@ -36,7 +36,14 @@ int luaws_provider_static_keys(const struct luaws_provider_task *task,
   struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
   struct luaws_str token = {0};
   int rc = key_text(section, "aws_access_key_id", &c.access_key, err);
-  if (rc || !c.access_key.ptr) return rc ? rc : LUAWS_PASS;
+  if (rc) return rc;
+  if (!c.access_key.ptr) {
+    return luaws_provider_pass(task, "no aws_access_key_id in [%.*s] of %.*s",
+                               LUAWS_STR_ARG(section->name),
+                               LUAWS_STR_ARG(section->path));
+  }
+  const struct luaws_ini_value *at = luaws_ini_value(section->first, "aws_access_key_id");
+  luaws_provider_note(task, "%.*s:%u", LUAWS_STR_ARG(at->path), at->line);
   rc = key_text(section, "aws_secret_access_key", &c.secret_key, err);
   if (rc == 0 && !c.secret_key.ptr) {
     return luaws_partial_credentials(task->provider->name, "aws_secret_access_key", err);
@@ -50,17 +57,26 @@ int luaws_provider_static_keys(const struct luaws_provider_task *task,
   return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
-int luaws_provider_pass(const struct luaws_provider_task *task, const char *fmt, ...) {
-  if (!task->notes) return LUAWS_PASS;
+static void note(const struct luaws_provider_task *task, const char *fmt, va_list args) {
   char *text = NULL;
-  va_list args;
-  va_start(args, fmt);
-  int n = vasprintf(&text, fmt, args);
-  va_end(args);
-  if (n < 0) return LUAWS_PASS;
+  if (!task->notes || vasprintf(&text, fmt, args) < 0) return;
   luaws_buf_reset(task->notes);
   luaws_buf_append_cstr(task->notes, text);
   free(text);
+}
+
+void luaws_provider_note(const struct luaws_provider_task *task, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  note(task, fmt, args);
+  va_end(args);
+}
+
+int luaws_provider_pass(const struct luaws_provider_task *task, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  note(task, fmt, args);
+  va_end(args);
   return LUAWS_PASS;
 }
 

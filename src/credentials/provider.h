@@ -73,7 +73,7 @@ struct luaws_provider_task {
   void (*wake)(void *arg);
   void *wake_arg;
   void *state; /* the provider's own, from its first PENDING to its `cancel` */
-  struct luaws_buf *notes; /* why it passed: luaws_provider_note; may be NULL */
+  struct luaws_buf *notes; /* for luaws_provider_note; may be NULL */
 };
 
 struct luaws_provider {
@@ -111,7 +111,10 @@ int luaws_provider_profile(const struct luaws_provider_task *task,
 int luaws_provider_static_keys(const struct luaws_provider_task *task,
                                const struct luaws_ini_section *section,
                                struct luaws_credentials **out, struct luaws_error *err);
-/* PASS, having noted why: "no role_arn in the profile". Nothing secret. */
+/* What to tell whoever wonders why: where something was found. Nothing secret. */
+void luaws_provider_note(const struct luaws_provider_task *task, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* PASS, having noted why: "no role_arn in the profile". */
 int luaws_provider_pass(const struct luaws_provider_task *task, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* "Error when retrieving credentials from NAME: ...": kind CredentialRetrievalError. */

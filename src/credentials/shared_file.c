@@ -8,7 +8,11 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   if (rc) return rc;
   const struct luaws_ini_section *section =
       luaws_ini_section(files->credentials.first, task->profile_name);
-  return section ? luaws_provider_static_keys(task, section, out, err) : LUAWS_PASS;
+  if (section) return luaws_provider_static_keys(task, section, out, err);
+  return luaws_provider_pass(
+      task,
+      files->credentials.found ? "no [%.*s] in %.*s" : "no [%.*s]: there is no %.*s",
+      LUAWS_STR_ARG(task->profile_name), LUAWS_STR_ARG(files->credentials.path));
 }
 
 const struct luaws_provider luaws_provider_shared_file = {

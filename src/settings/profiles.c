@@ -1,5 +1,8 @@
 #include "settings/profiles.h"
 
+#include <sys/stat.h>
+
+#include "base/log.h"
 #include "settings/shell_words.h"
 
 /* A list of sections under construction. The values hang on as they are. */
@@ -108,10 +111,22 @@ static bool keep_config_profiles(struct luaws_profiles *p) {
   return ok;
 }
 
+/* Once for each time the files are read: others can read the keys. */
+static void warn_of_readers(const struct luaws_ini *ini) {
+  struct stat st;
+  if (!ini->found || !luaws_log_wants(LUAWS_LOG_WARNING)) return;
+  if (stat(ini->path.ptr, &st) != 0 || !(st.st_mode & S_IROTH)) return;
+  luaws_log(
+      LUAWS_LOG_WARNING, "luaws.credentials",
+      "%.*s can be read by every user of this machine: chmod 600 would prevent that",
+      LUAWS_STR_ARG(ini->path));
+}
+
 int luaws_profiles_load(struct luaws_profiles *p, struct luaws_str config_path,
                         struct luaws_str credentials_path, struct luaws_error *err) {
   int rc = luaws_ini_load(&p->config, config_path, err);
   if (rc == 0) rc = luaws_ini_load(&p->credentials, credentials_path, err);
+  if (rc == 0) warn_of_readers(&p->credentials);
   bool ok = true;
   for (const struct luaws_ini_section *s = p->config.first; rc == 0 && ok && s;
        s = s->next)

@@ -1,0 +1,167 @@
+-- What a session says of itself, and the chain of its providers as scripts see it.
+local aws = require("luaws")
+local child = require("spec.support.child")
+local machine = require("spec.support.machine")
+
+local NOW, raised = machine.NOW, machine.raised
+
+local function by_name(list)
+  local found = {}
+  for _, item in ipairs(list) do
+    found[item.name] = item
+  end
+  return found
+end
+
+describe("session:explain", function()
+  local CONFIG = "[profile dev]\nregion = eu-north-1\nmax_attempts = 7\ns3 =\n  addressing_style = path\n"
+
+  it("tells where each setting comes from", function()
+    local w <close> = machine.new(CONFIG, { AWS_RETRY_MODE = "adaptive",
+      AWS_ENDPOINT_URL = "http://localhost:1" })
+    local settings = w.session{ profile_name = "dev", region_name = "us-west-1" }:explain().settings
+    local file = w.home .. "/.aws/config"
+    local cases = {
+      region = { value = "us-west-1", source = "argument", from = "argument" },
+      retry_mode = { value = "adaptive", source = "variable", variable = "AWS_RETRY_MODE",
+        from = "AWS_RETRY_MODE" },
+      max_attempts = { value = 7, source = "file", path = file, line = 3, from = file .. ":3" },
+      ["s3.addressing_style"] = { value = "path", source = "file", path = file, line = 5,
+        from = file .. ":5" },
+      parameter_validation = { value = true, source = "default", from = "default" },
+      ca_bundle = { source = "not set", from = "not set" },
+      endpoint_url = { value = "http://localhost:1", source = "variable", variable = "AWS_ENDPOINT_URL",
+        from = "AWS_ENDPOINT_URL" },
+    }
+    for name, expected in pairs(cases) do
+      expected.name = name
+      assert.same(expected, settings[name])
+    end
+  end)
+
+  it("tells what is wrong with a setting, and goes on", function()
+    local w <close> = machine.new("[default]\nmax_attempts = many\n")
+    local explanation = w.session():explain()
+    assert.matches("many", explanation.settings.max_attempts.error, 1, true)
+    assert.equal("eu-west-1", explanation.settings.region.value)
+    assert.matches("max_attempts +! Invalid value", tostring(explanation))
+  end)
+
+  it("tells what each provider answered, and shows no secret", function()
+    local w <close> = machine.new(CONFIG)
+    machine.write(w.home .. "/.aws/credentials",
+      "[dev]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = the-secret\n"
+        .. "aws_session_token = the-token\n")
+    local explanation = w.session{ profile_name = "dev" }:explain()
+    local c, providers = explanation.credentials, by_name(explanation.credentials.providers)
+    assert.same({ "shared-credentials-file", "****************MPLE", "****************", "****************" },
+      { c.method, c.access_key, c.secret_key, c.token })
+    assert.is_nil(providers.env) -- the profile was named in code
+    assert.same({ name = "assume-role", answer = "passed", why = 'no role_arn in profile "dev"' },
+      providers["assume-role"])
+    assert.same({ name = "shared-credentials-file", answer = "found", why = w.home .. "/.aws/credentials:2" },
+      providers["shared-credentials-file"])
+    assert.same({ name = "iam-role", answer = "not asked" }, providers["iam-role"])
+    local page = tostring(explanation) .. aws.pretty(explanation)
+    assert.not_matches("the-secret", page, 1, true)
+    assert.not_matches("the-token", page, 1, true)
+    assert.not_matches("AKIDEXAMPLE", page, 1, true)
+  end)
+
+  it("tells which provider failed, and why", function()
+    local w <close> = machine.new("[default]\nrole_arn = r\n")
+    local c = w.session():explain().credentials
+    assert.equal("PartialCredentialsError", c.error.kind)
+    assert.same({ name = "assume-role", answer = "failed", why = c.error.message },
+      by_name(c.providers)["assume-role"])
+    assert.equal("not asked", by_name(c.providers).sso.answer)
+  end)
+
+  it("knows of keys given in code", function()
+    local w <close> = machine.new()
+    local session = w.session{ aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "hush" }
+    local c = session:explain().credentials
+    assert.equal("explicit", c.method)
+    assert.equal("not asked", c.providers[1].answer)
+  end)
+
+  it("is what luaws --explain prints", function()
+    local w <close> = machine.new("[default]\nregion = eu-west-3\naws_access_key_id = AKIDEXAMPLE\n"
+      .. "aws_secret_access_key = the-secret\n")
+    local page = child.output{ "env", "-i", "HOME=" .. w.home, "AWS_EC2_METADATA_DISABLED=true",
+      os.getenv("LUAWS_BUILD") .. "/luaws", "--explain" }
+    assert.matches("eu-west-3                    " .. w.home .. "/.aws/config:2\n", page, 1, true)
+    assert.matches("+ config-file                    found: " .. w.home .. "/.aws/config:3\n", page, 1, true)
+    assert.not_matches("the-secret", page, 1, true)
+  end)
+end)
+
+describe("the chain of providers", function()
+  it("can be looked at and changed", function()
+    local w <close> = machine.new(nil, { AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "hush" })
+    local session = w.session()
+    local chain = session:get_component("credential_provider")
+    local asked = {}
+    local vault = { METHOD = "vault", load = function(self, context)
+      asked[#asked + 1] = { self.METHOD, context.profile_name, context.refresh }
+      return { access_key = "AKVAULT", secret_key = "hush", token = "t", account_id = "42",
+        expiry = NOW + 3600 * #asked }
+    end }
+    chain:insert_before("env", vault)
+    chain:insert_after("env", { METHOD = "never", load = function()
+      error("asked")
+    end })
+    chain:remove("iam-role")
+    chain:remove("iam-role")
+    assert.same({ "vault", "env", "never", "assume-role" }, { table.unpack(chain:names(), 1, 4) })
+    assert.equal("boto-config", chain:names()[12])
+    assert.equal("container-role", chain:names()[13])
+    assert.is_nil(chain:names()[14])
+    assert.equal(vault, chain:get_provider("vault"))
+    assert.equal("env", chain:get_provider("env").METHOD)
+    assert.equal("UnknownCredentialError", raised(chain.get_provider, chain, "iam-role").kind)
+    assert.equal("UnknownCredentialError", raised(chain.insert_before, chain, "iam-role", vault).kind)
+    local found = chain:load_credentials()
+    assert.same({ "AKVAULT", "42", "vault", NOW + 3600 },
+      { found.access_key, found.account_id, found.method, found.expiry })
+    w.now = NOW + 3590
+    assert.equal(NOW + 7200, session:get_credentials().expiry)
+    assert.same({ { "vault", "default", false }, { "vault", "default", true } }, asked)
+  end)
+
+  it("goes past a provider that has none, and ends at one that fails", function()
+    local w <close> = machine.new(nil, { AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "hush" })
+    local cases = {
+      { function() return nil end, nil, "env" },
+      { function() error("the vault is shut") end, "CredentialRetrievalError", "the vault is shut" },
+      { function() return 42 end, "CredentialRetrievalError", "load returned a number, not a table" },
+      { function() return { access_key = "a" } end, "PartialCredentialsError", "missing: secret_key" },
+      { function() return { access_key = "a", secret_key = "b", expiry = "soon" } end,
+        "CredentialRetrievalError", "expiry is no time" },
+    }
+    for _, case in ipairs(cases) do
+      local session = w.session()
+      session:get_component("credential_provider"):insert_before("env", { METHOD = "own", load = case[1] })
+      if case[2] then
+        local err = raised(session.get_credentials, session)
+        assert.equal(case[2], err.kind)
+        assert.matches(case[3], err.message, 1, true)
+      else
+        assert.equal(case[3], session:get_credentials().method)
+      end
+    end
+  end)
+
+  it("lives as long as clients need it", function()
+    local w <close> = machine.new()
+    local session = w.session()
+    session:get_component("credential_provider"):insert_before("env", { METHOD = "own", load = function()
+      return { access_key = "AKOWN", secret_key = "hush" }
+    end })
+    local sts = session:client("sts", { endpoint_url = "http://127.0.0.1:1" })
+    session = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    assert.matches("AKOWN", sts:generate_presigned_url("get_caller_identity", {}), 1, true)
+  end)
+end)
