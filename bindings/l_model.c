@@ -154,6 +154,15 @@ static int operation_for_method(lua_State *L) {
       L, luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2)));
 }
 
+/* core.operation_name(client, "describe_instances") → "DescribeInstances", or nil */
+static int operation_name(lua_State *L) {
+  const struct luaws_operation *op =
+      luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2));
+  if (!op) return 0;
+  push_text(L, luaws_ref_text(&op->name));
+  return 1;
+}
+
 /* core.methods(client) → { method name = operation name }; core.operation_names(client) →
  * sorted names */
 static int methods(lua_State *L) {
@@ -289,6 +298,7 @@ void l_model_open(lua_State *L) {
                                        {"model_versions", model_versions},
                                        {"operation", operation},
                                        {"operation_for_method", operation_for_method},
+                                       {"operation_name", operation_name},
                                        {"operation_names", operation_names},
                                        {"methods", methods},
                                        {"shape", shape},

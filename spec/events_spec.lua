@@ -31,6 +31,16 @@ describe("events", function()
     emitter, log = events.new(), {}
   end)
 
+  it("are told to the same handlers in the same order as they are emitted", function()
+    listen("a", "*", "a.b", "a.*")
+    local emitted = heard("a.b")
+    log = {}
+    assert.is_nil(emitter:tell("a.b", {}))
+    emitter:tell("x.y.z", {})
+    assert.same({ emitted[1] .. " a.b", emitted[2] .. " a.b", emitted[3] .. " a.b", emitted[4] .. " a.b",
+      "* x.y.z" }, log)
+  end)
+
   it("reach handlers from the longest name to the shortest, wildcards before exact parts", function()
     listen("a", "*", "a.b", "a.b.c", "a.*", "a.*.c", "*.b.c", "a.b.*", "a.*.*", "a.b.c.d", "b")
     assert.same({ "*.b.c", "*", "a.*.*", "a.*.c", "a.*", "a.b.*", "a.b.c", "a.b", "a" }, heard("a.b.c"))

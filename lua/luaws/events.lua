@@ -363,6 +363,20 @@ function Emitter:emit(event_name, event)
   return responses
 end
 
+--- As emit, for events of which nobody wants to know what the handlers returned.
+---@param event_name string
+---@param event table
+function Emitter:tell(event_name, event)
+  local found = self._found[event_name]
+  if found == nil then
+    found = look_up(self, event_name)
+  end
+  for i = 1, found and #found or 0 do
+    event.event_name = found.name
+    found[i](event)
+  end
+end
+
 --- Calls the handlers of the event until one returns something.
 ---@param event_name string
 ---@param event table|nil

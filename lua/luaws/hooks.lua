@@ -16,8 +16,25 @@ local function emitter_of(client)
   return core.client_fields(client)._events or core.client_class(client)._events
 end
 
+-- Names are put together once for each class of clients: names[stage][operation].
+local function names_of(class)
+  local names = {}
+  class._event_names = names
+  return setmetatable(names, { __index = function(_, stage)
+    local prefix = stage .. "." .. class._info.hyphen_id .. "."
+    local of_stage = setmetatable({}, { __index = function(known, operation)
+      local name = prefix .. operation
+      known[operation] = name
+      return name
+    end })
+    names[stage] = of_stage
+    return of_stage
+  end })
+end
+
 local function event_name(stage, client, operation)
-  return stage .. "." .. core.client_class(client)._info.hyphen_id .. "." .. operation
+  local class = core.client_class(client)
+  return (class._event_names or names_of(class))[stage][operation]
 end
 
 local function model_of(client, operation)
@@ -120,7 +137,7 @@ function hooks.params(client, operation, params, is_presign)
       event.params = shallow_copy(replaced)
     end
   end
-  emitter:emit(event_name("before-parameter-build", client, operation), event)
+  emitter:tell(event_name("before-parameter-build", client, operation), event)
   return event.params, context, context.endpoint_builtins and 1 or 0
 end
 
@@ -256,7 +273,7 @@ run[0] = function(emitter, event, call)
     builtins[builtin] = value
   end
   event.builtins = builtins
-  emitter:emit(event.stage_name, event)
+  emitter:tell(event.stage_name, event)
   for builtin, name in pairs(names) do
     if before[builtin] ~= builtins[builtin] then
       call:set_endpoint_param(name, builtins[builtin])
@@ -285,7 +302,7 @@ end
 
 run[2] = function(emitter, event, call)
   event.request = request_of(call)
-  emitter:emit(event.stage_name, event)
+  emitter:tell(event.stage_name, event)
 end
 
 run[3] = function(emitter, event, call)
@@ -308,7 +325,7 @@ end
 run[6] = function(emitter, event, call)
   event.response_dict = response_of(call)
   event.customized_response_dict = {}
-  emitter:emit(event.stage_name, event)
+  emitter:tell(event.stage_name, event)
   if next(event.customized_response_dict) ~= nil then
     event.context._customized = event.customized_response_dict
     call:listen_after()
@@ -318,7 +335,7 @@ end
 run[7] = function(emitter, event, call)
   event.response_dict = response_of(call)
   event.exception = call:error()
-  emitter:emit(event.stage_name, event)
+  emitter:tell(event.stage_name, event)
 end
 
 run[8] = function(emitter, event, call)

@@ -20,7 +20,7 @@ function presign.url(client, method, opts)
         { "Params", "ExpiresIn", "HttpMethod" }))
     end
   end
-  local operation = type(method) == "string" and core.operation_for_method(client, method)
+  local operation = type(method) == "string" and core.operation_name(client, method)
   if not operation then
     errors.raise("UnknownClientMethodError", "Client does not have method: %s", tostring(method))
   end
@@ -29,8 +29,8 @@ function presign.url(client, method, opts)
     errors.raise("ValueError", "ExpiresIn must be a positive number of whole seconds, not %s",
       tostring(expires))
   end
-  local params, context, stages = require("luaws.hooks").asked_params(client, operation.name, opts.Params or {})
-  return core.presign(client, operation.name, params, expires, opts.HttpMethod, context, stages)
+  local params, context, stages = require("luaws.hooks").asked_params(client, operation, opts.Params or {})
+  return core.presign(client, operation, params, expires, opts.HttpMethod, context, stages)
 end
 
 return presign
