@@ -1,6 +1,7 @@
 #include "client/auth.h"
 
 #include "client/bearer.h"
+#include "client/clock_skew.h"
 #include "model/rules.h"
 
 bool luaws_call_wants_credentials(const struct luaws_call *call) {
@@ -91,7 +92,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
                      : luaws_ref_text(&c->service->signing_name),
       .region = scheme && scheme->signing_region.len ? scheme->signing_region
                                                      : c->signing_region,
-      .time_s = luaws_session_now_s(c->session),
+      .time_s = luaws_client_signing_time_s(c),
       .payload = call->presign && s3 ? LUAWS_PAYLOAD_UNSIGNED : payload_hash(call),
       .add_content_sha256 = s3 && !call->presign,
       .double_encode = !s3,

@@ -11,6 +11,7 @@
 #include "client/auth.h"
 #include "client/bearer.h"
 #include "client/checksum.h"
+#include "client/clock_skew.h"
 #include "client/endpoint_params.h"
 #include "client/events.h"
 
@@ -306,6 +307,10 @@ static void judge(struct luaws_call *call) {
                           luaws_session_now_exact(c->session));
   }
   call->retry_delay_ms = luaws_retry_decide(&c->retry, &call->retry, &o);
+  if (o.code.len && luaws_call_learns_time(call, o.code) && call->retry_delay_ms < 0) {
+    call->retry_delay_ms = 0;
+    call->retry.max_attempts_reached = false;
+  }
   log_outcome(call);
 }
 

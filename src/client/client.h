@@ -52,6 +52,7 @@ struct luaws_client {
   struct luaws_parser *parser;
   struct luaws_retry_policy retry;
   struct luaws_send_limit send_limit; /* adaptive mode */
+  int64_t clock_offset_s;             /* by how much this machine's clock is behind */
   struct luaws_endpoint_cache *endpoints;
   struct luaws_str verify_path; /* CA bundle given as an argument */
   bool no_verify;
