@@ -147,7 +147,7 @@ static void deny(lua_State *L, const char *library, const char *const *names) {
   if (!names) {
     lua_pushnil(L);
     while (lua_next(L, -2)) {
-      bool function = lua_isfunction(L, -1);
+      bool function = lua_isfunction(L, -1) && strcmp(lua_tostring(L, -2), "type") != 0;
       lua_pop(L, 1);
       if (!function) continue;
       lua_pushvalue(L, -1); /* changing a field that is there does not disturb lua_next */

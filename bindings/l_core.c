@@ -54,6 +54,11 @@ struct luaws_pack *l_core_pack(lua_State *L) {
   return c->pack;
 }
 
+void l_core_check_files(lua_State *L) {
+  if (l_core(L)->no_files)
+    l_raise(L, "PermissionError", "this host lets scripts use no files");
+}
+
 /* ---- waiting ---- */
 
 void l_wait_init(struct l_wait *w, struct l_core *core) {

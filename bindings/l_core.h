@@ -31,6 +31,8 @@ struct l_core {
 /* The state's one; made at the first call. Raises without memory. */
 struct l_core *l_core(lua_State *L);
 struct luaws_pack *l_core_pack(lua_State *L);
+/* Raises where a host lets scripts use no files; before one is opened by its name. */
+void l_core_check_files(lua_State *L);
 
 /* Somebody waiting for the core. Embedded in a userdata, which must stay alive while it
  * waits. */

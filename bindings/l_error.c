@@ -18,15 +18,25 @@ void l_error_set_metatable(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
-void l_error_push(lua_State *L, struct luaws_error *err) {
-  luaL_checkstack(L, 6, "no stack for an error");
+static int make_table(lua_State *L) {
+  const struct luaws_error *err = lua_touserdata(L, 1);
   lua_createtable(L, 0, 2);
   lua_pushstring(L, err->kind ? err->kind : "BotoCoreError");
   lua_setfield(L, -2, "kind");
   lua_pushstring(L, luaws_error_message(err));
   lua_setfield(L, -2, "message");
   l_error_set_metatable(L);
+  return 1;
+}
+
+/* Protected, since err is to be cleared whatever happens. */
+void l_error_push(lua_State *L, struct luaws_error *err) {
+  luaL_checkstack(L, 6, "no stack for an error");
+  lua_pushcfunction(L, make_table);
+  lua_pushlightuserdata(L, err);
+  int rc = lua_pcall(L, 1, 1, 0);
   luaws_error_clear(err);
+  if (rc != LUA_OK) lua_error(L);
 }
 
 int l_error_raise(lua_State *L, struct luaws_error *err) {

@@ -1,5 +1,7 @@
 #include "l_files.h"
 
+#include "l_core.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +124,7 @@ static int target_of_io(lua_State *L, luaL_Stream *io, bool in_order) {
 static int target_new(lua_State *L) {
   luaL_Stream *io = luaL_testudata(L, 1, LUA_FILEHANDLE);
   if (io) return target_of_io(L, io, !lua_isnoneornil(L, 2));
+  l_core_check_files(L);
   static const char *const kinds[] = {"new", "special", NULL};
   const char *path = luaL_checkstring(L, 1);
   bool fresh = luaL_checkoption(L, 2, NULL, kinds) == 0;
@@ -161,6 +164,7 @@ static void push_status(lua_State *L, const struct stat *st) {
    it points to, with "link" it is "special". */
 static int file_status(lua_State *L) {
   struct stat st;
+  l_core_check_files(L);
   const char *path = luaL_checkstring(L, 1);
   if ((lua_isnoneornil(L, 2) ? stat(path, &st) : lstat(path, &st)) == 0) {
     push_status(L, &st);
@@ -180,6 +184,7 @@ static int folder_gc(lua_State *L) {
 
 /* core.list_folder(path) → the names in it, or nil and why */
 static int list_folder(lua_State *L) {
+  l_core_check_files(L);
   const char *path = luaL_checkstring(L, 1);
   DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
   *folder = NULL;

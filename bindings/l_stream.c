@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "l_core.h"
-#include "l_error.h"
 
 #define FILE_TYPE "luaws.file"
 
@@ -27,8 +26,7 @@ int l_file(lua_State *L) {
   bool is_io = luaL_testudata(L, 1, LUA_FILEHANDLE) != NULL;
   const char *path = is_io ? "" : luaL_checklstring(L, 1, &len);
   lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
-  if (l_core(L)->no_files)
-    return l_raise(L, "PermissionError", "this host lets scripts use no files");
+  l_core_check_files(L);
   luaL_argcheck(L, offset >= 0, 2, "a negative offset");
   luaL_argcheck(L, length >= -1, 3, "a negative length");
   struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 1);

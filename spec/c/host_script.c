@@ -441,6 +441,12 @@ static void a_safe_script_finds_no_way_out(void **state) {
        "session = aws.session{}, default = aws.default_session(), "
        "events = sqs.meta.events} do walk(v, name) end");
   fails(h, "require('luaws').file('/etc/passwd')", "PermissionError");
+  fails(h, "require('luaws').client('s3'):upload_file('/etc/passwd', 'b', 'k')",
+        "PermissionError");
+  fails(h, "require('luaws').client('s3'):upload_file('/not/there', 'b', 'k')",
+        "PermissionError");
+  fails(h, "require('luaws').client('s3'):download_file('b', 'k', '/tmp/luaws-x')",
+        "PermissionError");
   fails(h, "require('luaws').session{_env = {}}", "PermissionError");
   fails(h, "require('luaws').session{data_path = '/tmp'}", "PermissionError");
   /* What it changes is its own. */
