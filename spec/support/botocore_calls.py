@@ -82,6 +82,8 @@ def run(call):
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         out["error"] = str(error)
         out["kind"] = "ClientError" if isinstance(error, botocore.exceptions.ClientError) else type(error).__name__
+    except Exception as error:  # an answer that botocore stumbles over
+        out["broken"] = repr(error)
     return out
 
 

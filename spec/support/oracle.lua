@@ -40,7 +40,11 @@ local function comparable(request)
       headers[name:lower()] = value
     end
   end
-  return { method = request.method, url = sorted_query(request.url), headers = headers, body = request.body }
+  local body = request.body
+  if (headers["content-type"] or ""):find("form-urlencoded", 1, true) then
+    body = sorted_query("?" .. body)
+  end
+  return { method = request.method, url = sorted_query(request.url), headers = headers, body = body }
 end
 
 local function clean(value)

@@ -1,0 +1,17 @@
+--- Machine Learning: predictions are asked of an endpoint of their own.
+local machinelearning = {}
+
+local function switch_host(event)
+  local body = event.request.body or ""
+  local ok, params = pcall(require("cjson").decode, body)
+  local host = ok and params.PredictEndpoint
+  if host then
+    event.request.url = host:match("^%a+://[^/?]*") .. event.request.url:match("^%a+://[^/?]*(.*)$")
+  end
+end
+
+function machinelearning.register(emitter)
+  emitter:register("request-created.machine-learning.Predict", switch_host)
+end
+
+return machinelearning
