@@ -94,8 +94,10 @@ function session_mt:__index(name)
   end
   if type(name) == "string" and name:sub(1, 1) ~= "_" then
     local names = {}
-    for known in pairs(Session) do
-      names[#names + 1] = known
+    for _, all in ipairs{ Session, FIELDS } do
+      for known in pairs(all) do
+        names[#names + 1] = known
+      end
     end
     errors.raise("AttributeError", "session has %s", require("luaws.nearest").message(name, names))
   end

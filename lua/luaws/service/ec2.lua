@@ -21,7 +21,7 @@ end
 -- Consoles print what they like: what is no UTF-8 is replaced.
 local function decode_output(event)
   local output = event.parsed.Output
-  local bytes = type(output) == "string" and core.base64_decode(output)
+  local bytes = type(output) == "string" and core.base64_decode((output:gsub("[^%w+/=]", "")))
   if bytes then
     event.parsed.Output = replace_bad_utf8(bytes)
   end
