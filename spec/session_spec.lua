@@ -30,7 +30,7 @@ s = boto3.Session(region_name="us-east-1")
 names = s.get_available_services()
 out = {"services": names, "resources": s.get_available_resources(), "partitions": s.get_available_partitions(),
        "regions": {}, "of": {}}
-for n in names + ["nope"]:
+for n in names[::6] + ["nope", "iam", "s3", "ec2"]:
     out["regions"][n] = [s.get_available_regions(n), s.get_available_regions(n, "aws-cn"),
                          s.get_available_regions(n, allow_non_regional=True)]
 for r in ["us-east-1", "eu-west-9", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1"]:
