@@ -802,7 +802,10 @@ static long resident_kb(void) {
   return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* Once the server has closed what the host closed. */
 static int descriptors(void) {
+  for (int i = 0; i < 1000 && atomic_load(&peer.open); i++)
+    usleep(1000);
   DIR *d = opendir("/proc/self/fd");
   int n = 0;
   while (readdir(d))
