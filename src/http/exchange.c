@@ -161,9 +161,16 @@ void luaws_exchange_destroy(struct luaws_exchange *x) {
 
 /* ---- what libcurl tells ---- */
 
+/* libcurl begins again when a kept connection turns out to be dead, and has then lost
+   what it had read of the body and not sent (7.88.1): the peer would wait for it for
+   ever. The retry that follows our refusal sends a whole request. */
 int luaws_exchange_on_request(void *arg, char *ip, char *local_ip, int port,
                               int local_port) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
+  if (x->requested && x->sent > 0) {
+    luaws_exchange_failed(x, CURLE_SEND_ERROR);
+    return CURL_PREREQFUNC_ABORT;
+  }
   x->requested = true;
   x->active_ms = x->loop->now_ms;
   if (luaws_alarm_set(x->loop, &x->alarm,
@@ -341,17 +348,11 @@ size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg) {
   return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
-/* libcurl begins again when a kept connection turns out to be dead. A function that has
-   moved on is not rewound here: the retry that follows the failure does that. */
+/* As in on_request: libcurl does not begin again with a body that was read from. */
 int luaws_exchange_on_seek(void *arg, curl_off_t offset, int origin) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
-  if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_FAIL;
-  if (x->request->body.kind == LUAWS_STREAM_FUNCTION) {
-    if (x->fill_end != (int64_t)x->fill_len) return CURL_SEEKFUNC_FAIL;
-    x->fill_at = 0;
-  }
-  x->sent = 0;
-  return CURL_SEEKFUNC_OK;
+  return origin == SEEK_SET && offset == 0 && x->sent == 0 ? CURL_SEEKFUNC_OK
+                                                           : CURL_SEEKFUNC_FAIL;
 }
 
 static void go_on(struct luaws_exchange *x) {

@@ -1,5 +1,5 @@
 --- What buckets and objects can do beside what the resource model says.
-local Bucket, ObjectSummary = {}, {}
+local Bucket, Object, ObjectSummary = {}, {}, {}
 
 --- Reads the bucket's creation date. Only a list of all buckets has it, so that a caller who must not see
 --- that list, or a bucket of somebody else, leaves it nil.
@@ -27,4 +27,13 @@ function ObjectSummary:load()
   self.meta.data = data
 end
 
-return { Bucket = Bucket, ObjectSummary = ObjectSummary }
+for _, name in ipairs{ "upload_file", "upload_fileobj", "download_file", "download_fileobj", "copy" } do
+  Bucket[name] = function(...)
+    return require("luaws.transfer").bucket[name](...)
+  end
+  Object[name] = function(...)
+    return require("luaws.transfer").object[name](...)
+  end
+end
+
+return { Bucket = Bucket, Object = Object, ObjectSummary = ObjectSummary }

@@ -1,0 +1,388 @@
+-- Transfers whose other end misbehaves: the file is whole and right or it is as before, nothing
+-- half-written is left, and no upload stays open.
+local aws = require("luaws")
+local server = require("spec.support.server")
+local MiB = 1024 * 1024
+
+local peer, folder
+
+local function client(config)
+  local settings = { retries = { total_max_attempts = 2, mode = "standard" }, read_timeout = 0.4,
+    s3 = { addressing_style = "path" } }
+  for name, value in pairs(config or {}) do
+    settings[name] = value
+  end
+  return aws.client("s3", { endpoint_url = peer.url, region_name = "us-east-1", aws_access_key_id = "a",
+    aws_secret_access_key = "b", config = settings })
+end
+
+local function path(name)
+  return folder .. "/" .. name
+end
+
+local function write(name, data)
+  local file <close> = assert(io.open(path(name), "wb"))
+  assert(file:write(data))
+  return path(name)
+end
+
+local function read(name)
+  local file = io.open(path(name), "rb")
+  if not file then
+    return nil
+  end
+  local data = file:read("a")
+  file:close()
+  return data
+end
+
+local function names()
+  local list <close> = assert(io.popen("ls -A " .. folder))
+  return list:read("a"):gsub("\n", " ")
+end
+
+-- "GET bytes=0-3 "e"" and so on: what was asked, in order.
+local function asked()
+  local lines = {}
+  for i, request in ipairs(peer:requests()) do
+    lines[i] = table.concat({ request.method, request.headers.range, request.headers["if-match"] }, " ")
+  end
+  return lines
+end
+
+local function head(size, etag)
+  return { method = "HEAD", headers = { ["Content-Length"] = tostring(size), ETag = etag or '"e"' },
+    always = true }
+end
+
+-- A reply to a GET of bytes of "0123456789".
+local function part(first, last, more)
+  local reply = { method = "GET", status = 206, body = ("0123456789"):sub(first + 1, last + 1),
+    headers = { ["Content-Range"] = ("bytes %d-%d/10"):format(first, last), ETag = '"e"' } }
+  for name, value in pairs(more or {}) do
+    reply[name] = value
+  end
+  return reply
+end
+
+local function whole(more)
+  local reply = { method = "GET", body = "0123456789", headers = { ETag = '"e"' } }
+  for name, value in pairs(more or {}) do
+    reply[name] = value
+  end
+  return reply
+end
+
+local RANGES = { multipart_threshold = 1, multipart_chunksize = 4, max_concurrency = 1 }
+local PLAIN = {}
+
+describe("a download", function()
+  before_each(function()
+    peer = peer or server.start()
+    peer:clear()
+    local made <close> = io.popen("mktemp -d")
+    folder = made:read("l")
+  end)
+  after_each(function()
+    os.execute("rm -rf " .. folder)
+  end)
+
+  local CRC32 = { ETag = '"e"', ["x-amz-checksum-crc32"] = "poTHxg==" }
+  local GET_2 = 'GET bytes=2- "e"'
+  local good = {
+    { "goes on after a connection that closes", PLAIN, { whole{ cut = { after = 2 } }, part(2, 9) },
+      { "HEAD", "GET", GET_2 } },
+    { "goes on after a reset", PLAIN, { whole{ cut = { after = 2, how = "reset" } }, part(2, 9) },
+      { "HEAD", "GET", GET_2 } },
+    { "goes on after silence", PLAIN, { whole{ cut = { after = 2, how = "hang" } }, part(2, 9) },
+      { "HEAD", "GET", GET_2 } },
+    { "goes on several times", PLAIN, { whole{ cut = { after = 2 } }, part(2, 9, { cut = { after = 3 } }),
+      part(5, 9, { cut = { after = 0 } }), part(5, 9) },
+      { "HEAD", "GET", GET_2, 'GET bytes=5- "e"', 'GET bytes=5- "e"' } },
+    { "asks again after a 503", PLAIN, { { method = "GET", status = 503 }, whole() }, { "HEAD", "GET",
+      "GET" } },
+    { "goes on within a range", RANGES, { part(0, 3), part(4, 7, { cut = { after = 1 } }), part(5, 7),
+      part(8, 9) },
+      { "HEAD", 'GET bytes=0-3 "e"', 'GET bytes=4-7 "e"', 'GET bytes=5-7 "e"', 'GET bytes=8- "e"' } },
+    { "begins anew what has a checksum", PLAIN, { whole{ cut = { after = 2 }, headers = CRC32 },
+      whole{ headers = CRC32 } }, { "HEAD", "GET", "GET" } },
+  }
+  for _, case in ipairs(good) do
+    it(case[1], function()
+      peer:reply(head(10), table.unpack(case[3]))
+      local sum = 0
+      client():download_file("bucket", "key", path("out"), { Config = case[2], Callback = function(new,
+        so_far)
+        sum = sum + new
+        assert.equal(sum, so_far)
+      end })
+      assert.equal("0123456789", read("out"))
+      assert.equal("out ", (names()))
+      assert.same(case[4], asked())
+      assert.equal(10, sum)
+    end)
+  end
+
+  local CUT = { cut = { after = 0 } }
+  local bad = {
+    { "gives up after so many attempts", { num_download_attempts = 3 }, { whole(CUT), whole(CUT),
+      whole(CUT) },
+      "RetriesExceededError", "Max Retries Exceeded" },
+    { "does not go on with another object", PLAIN, { whole{ cut = { after = 2 } }, { method = "GET",
+      status = 412,
+      body = "<Error><Code>PreconditionFailed</Code></Error>" } }, "S3DownloadFailedError",
+      'Contents of stored object "key" in bucket "bucket" did not match expected ETag.' },
+    { "takes no other range than it asked for", RANGES, { part(0, 2) }, "S3ValidationError",
+      "Requested range: `0-3` does not match content range in response: `0-2`" },
+    { "takes no whole object for a range", RANGES, { whole() }, "S3ValidationError",
+      "Requested range: `0-3` does not match content range in response: `0-9`" },
+    { "does not take what its checksum denies", PLAIN,
+      { whole{ headers = { ["x-amz-checksum-crc32"] = "AAAAAA==" } } },
+      "FlexibleChecksumError", "Expected checksum AAAAAA== did not match calculated checksum: poTHxg==" },
+    { "fails as the service says", PLAIN, { { method = "GET", status = 403,
+      body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>" } }, "ClientError",
+      "An error occurred (AccessDenied) when calling the GetObject operation: no" },
+    { "fails when a range does", RANGES, { part(0, 3), { method = "GET", status = 404,
+      body = "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>" } }, "ClientError",
+      "An error occurred (NoSuchKey) when calling the GetObject operation: gone" },
+  }
+  for _, case in ipairs(bad) do
+    it(case[1] .. " and leaves the old file as it was", function()
+      peer:reply(head(10), table.unpack(case[3]))
+      write("out", "old")
+      local ok, err = pcall(client().download_file, client(), "bucket", "key", path("out"),
+        { Config = case[2] })
+      assert.is_false(ok)
+      assert.same({ case[4], case[5] }, { err.kind, tostring(err) })
+      assert.equal("old", read("out"))
+      assert.equal("out ", (names()))
+    end)
+  end
+
+  it("asks for nothing more when the object is not there", function()
+    peer:reply{ method = "HEAD", status = 404 }
+    local _, err = client().try:download_file("bucket", "key", path("out"))
+    assert.equal("404", err.code)
+    assert.equal("", (names()))
+    assert.same({ "HEAD" }, asked())
+  end)
+
+  it("ends with the error of its callback", function()
+    peer:reply(head(10), part(0, 3), part(4, 7), part(8, 9))
+    local _, err = client().try:download_file("bucket", "key", path("out"), { Config = RANGES,
+      Callback = function(_, so_far)
+        if so_far > 4 then
+          error("enough", 0)
+        end
+      end })
+    assert.equal("enough", err)
+    assert.equal("", (names()))
+  end)
+
+  it("leaves nothing when its task is cancelled", function()
+    peer:reply(head(10), whole{ cut = { after = 5, how = "hang" } })
+    local s3 = client{ read_timeout = 5 }
+    local _, err = pcall(aws.async.timeout, 0.3, function()
+      s3:download_file("bucket", "key", path("out"))
+    end)
+    assert.equal("TimeoutError", err.kind)
+    assert.equal("", (names()))
+  end)
+
+  it("tells why it cannot write", function()
+    peer:reply(head(10), whole())
+    local _, err = client().try:download_file("bucket", "key", path("no/such/out"))
+    assert.equal("IOError", err.kind)
+    assert.matches("No such file or directory", err.message)
+    _, err = client().try:download_file("bucket", "key", folder)
+    assert.equal("IOError", err.kind)
+    assert.matches("Is a directory", err.message)
+  end)
+
+  it("writes to a pipe in order, whatever breaks", function()
+    os.execute("mkfifo " .. path("fifo") .. " && (cat " .. path("fifo") .. " > " .. path("got") .. " &)")
+    peer:reply(head(10), part(0, 3, { cut = { after = 2 } }), part(2, 3), part(4, 7), part(8, 9))
+    client():download_file("bucket", "key", path("fifo"), { Config = RANGES })
+    os.execute("sleep 0.1")
+    assert.equal("0123456789", read("got"))
+    assert.equal("fifo got ", (names()))
+  end)
+
+  it("fails when nobody reads the pipe any more", function()
+    peer:reply(head(10), whole{ pieces = { "01234", 0.4, "56789" }, body = nil })
+    os.execute("mkfifo " .. path("fifo") .. " && (head -c 1 " .. path("fifo") .. " >/dev/null &)")
+    local _, err = client{ read_timeout = 5 }.try:download_file("bucket", "key", path("fifo"),
+      { Config = { io_chunksize = 5 } })
+    assert.equal("IOError", err.kind)
+  end)
+
+  it("gives each range to a function in its order", function()
+    peer:reply(head(10), part(0, 3), part(4, 7, { cut = { after = 2 } }), part(4, 7), part(8, 9))
+    local got = {}
+    client():download_fileobj("bucket", "key", function(chunk)
+      got[#got + 1] = chunk
+    end, { Config = RANGES })
+    assert.equal("0123456789", table.concat(got))
+  end)
+end)
+
+local CREATED = { method = "POST", target = [[\?uploads]],
+  body = "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>" }
+local COMPLETED = { method = "POST", target = "uploadId=id",
+  body = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>" }
+local ABORTED = { method = "DELETE", target = "uploadId=id", status = 204 }
+local FAIL = { status = 400, body = "<Error><Code>Bad</Code><Message>no</Message></Error>" }
+local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
+
+local function sent(number, more)
+  local reply = { method = "PUT", target = "partNumber=" .. number .. "(&|$)", headers = { ETag = '"'
+    .. number .. '"' } }
+  for name, value in pairs(more or {}) do
+    reply[name] = value
+  end
+  return reply
+end
+
+-- The methods and what they were for, without the parts' order.
+local function steps()
+  local list = {}
+  for _, request in ipairs(peer:requests()) do
+    list[#list + 1] = request.method .. (request.query:match("partNumber=%d+") or "")
+  end
+  table.sort(list)
+  return table.concat(list, " ")
+end
+
+describe("an upload in parts", function()
+  local file
+  before_each(function()
+    peer:clear()
+    local made <close> = io.popen("mktemp -d")
+    folder = made:read("l")
+    file = write("in", ("x"):rep(11 * MiB))
+  end)
+  after_each(function()
+    os.execute("rm -rf " .. folder)
+  end)
+
+  it("sends a part again whose connection was reset, and progress is right in the end", function()
+    peer:reply(CREATED, sent(1, { reset = true }), sent(1), sent(2), sent(3, { status = 500 }), sent(3),
+      COMPLETED)
+    local sum = 0
+    client():upload_file(file, "bucket", "key", { Config = FIVE, Callback = function(new)
+      sum = sum + new
+    end })
+    assert.equal(11 * MiB, sum)
+    assert.equal("POST POST PUTpartNumber=1 PUTpartNumber=1 PUTpartNumber=2 PUTpartNumber=3 PUTpartNumber=3",
+      steps())
+    assert.matches("<Part><ETag>\"1\"</ETag><PartNumber>1</PartNumber></Part>",
+      peer:last().body:gsub("&quot;", '"'))
+  end)
+
+  local where = "Failed to upload %s to bucket/key: An error occurred (Bad) when calling the %s operation: no"
+  for _, case in ipairs{
+    { "fails when a part does", { CREATED, sent(1), sent(2, FAIL), sent(3), ABORTED }, "UploadPart" },
+    { "fails when it cannot be completed", { CREATED, sent(1), sent(2), sent(3),
+      { method = "POST", target = "uploadId=id", status = 400, body = FAIL.body }, ABORTED },
+        "CompleteMultipartUpload" },
+  } do
+    it(case[1] .. " and is aborted", function()
+      peer:reply(table.unpack(case[2]))
+      local _, err = client().try:upload_file(file, "bucket", "key", { Config = FIVE })
+      assert.same({ "S3UploadFailedError", where:format(file, case[3]) }, { err.kind, tostring(err) })
+      assert.is_true(err:is("Bad"))
+      assert.matches("DELETE /bucket/key%?uploadId=id", peer:last().method .. " " .. peer:last().target)
+    end)
+  end
+
+  it("is completed again after an error in a good answer", function()
+    peer:reply(CREATED, sent(1), sent(2), sent(3), { method = "POST", target = "uploadId=id",
+      body = "<Error><Code>InternalError</Code></Error>" }, COMPLETED)
+    client():upload_file(file, "bucket", "key", { Config = FIVE })
+    assert.equal("POST POST POST PUTpartNumber=1 PUTpartNumber=2 PUTpartNumber=3", steps())
+  end)
+
+  it("is aborted when its callback fails", function()
+    peer:reply(CREATED, sent(1), sent(2), sent(3), COMPLETED, ABORTED)
+    local _, err = client().try:upload_file(file, "bucket", "key", { Config = FIVE, Callback = function()
+      error("enough", 0)
+    end })
+    assert.equal("enough", err)
+    assert.equal("DELETE", peer:last().method)
+  end)
+
+  it("is aborted when its task is cancelled", function()
+    peer:reply(CREATED, sent(1, { hang = true }), sent(2, { hang = true }), sent(3, { hang = true }), ABORTED)
+    local s3 = client{ read_timeout = 10 }
+    local _, err = pcall(aws.async.timeout, 0.4, function()
+      s3:upload_file(file, "bucket", "key", { Config = FIVE })
+    end)
+    assert.equal("TimeoutError", err.kind)
+    assert.equal("DELETE", peer:last().method)
+  end)
+
+  it("is aborted on Ctrl-C", function()
+    peer:reply(CREATED, sent(1, { hang = true }), sent(2, { hang = true }), sent(3, { hang = true }), ABORTED)
+    local script = write("script.lua", ([[
+      local aws = require("luaws")
+      local s3 = aws.client("s3", { endpoint_url = %q, region_name = "us-east-1", aws_access_key_id = "a",
+        aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } })
+      local MiB = 1024 * 1024
+      s3:upload_file(%q, "bucket", "key", { Config = { multipart_threshold = 5 * MiB,
+        multipart_chunksize = 5 * MiB } })
+    ]]):format(peer.url, file))
+    local build = os.getenv("LUAWS_BUILD") or "build"
+    os.execute(("timeout -s INT -k 5 0.7 %s/luaws %s 2>/dev/null"):format(build, script))
+    assert.equal("DELETE", peer:last().method)
+  end)
+
+  it("is aborted when what it reads fails", function()
+    peer:reply(CREATED, sent(1), ABORTED)
+    local given = 0
+    local _, err = client().try:upload_fileobj(function()
+      given = given + 1
+      if given > 6 then
+        error("no more", 0)
+      end
+      return ("x"):rep(MiB)
+    end, "bucket", "key", { Config = FIVE })
+    assert.equal("no more", err)
+    assert.equal("DELETE", peer:last().method)
+  end)
+
+  it("opens nothing when it cannot be created", function()
+    peer:reply{ method = "POST", status = 403, body = FAIL.body }
+    local _, err = client().try:upload_file(file, "bucket", "key", { Config = FIVE })
+    assert.equal("S3UploadFailedError", err.kind)
+    assert.equal("POST", steps())
+  end)
+end)
+
+describe("a copy", function()
+  before_each(function()
+    peer:clear()
+  end)
+
+  it("in parts is aborted when the source changes", function()
+    peer:reply(head(12 * MiB), CREATED, sent(1, { status = 412,
+      body = "<Error><Code>PreconditionFailed</Code></Error>" }), ABORTED)
+    local _, err = client().try:copy({ Bucket = "from", Key = "that" }, "bucket", "key",
+      { Config = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB, max_concurrency = 1 } })
+    assert.same({ "S3CopyFailedError",
+      'Contents of stored object "that" in bucket "from" did not match expected ETag.' }, { err.kind,
+        err.message })
+    assert.equal("DELETE", peer:last().method)
+    local request = peer:requests()[3]
+    assert.same({ "from/that", '"e"', "bytes=0-5242879" }, { request.headers["x-amz-copy-source"],
+      request.headers["x-amz-copy-source-if-match"], request.headers["x-amz-copy-source-range"] })
+  end)
+
+  it("in parts is aborted when errors in good answers do not end", function()
+    local wrong = sent(1, { body = "<Error><Code>InternalError</Code></Error>", always = true })
+    peer:reply(head(12 * MiB), CREATED, wrong, ABORTED)
+    local _, err = client().try:copy({ Bucket = "from", Key = "that" }, "bucket", "key",
+      { Config = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB, max_concurrency = 1 } })
+    assert.equal("InternalError", err.code)
+    assert.equal("DELETE", peer:last().method)
+  end)
+end)
