@@ -234,6 +234,34 @@ static int client_info(lua_State *L) {
   return 1;
 }
 
+/* core.discovers(client) → "required" or "optional" where the service has an operation
+   that tells where others are to be sent, and its method's name; else nothing */
+static int discovers(lua_State *L) {
+  const struct luaws_service *s = l_client_check(L, 1)->client->service;
+  const struct luaws_operation *op = luaws_ref_get(&s->operations), *source = NULL;
+  unsigned seen = 0;
+  for (uint32_t i = 0; i < s->operation_count; i++) {
+    seen |= op[i].flags;
+    if (op[i].flags & LUAWS_OP_DISCOVERY_SOURCE) source = &op[i];
+  }
+  if (!source) return 0;
+  lua_pushstring(L, seen & LUAWS_OP_DISCOVERY_REQUIRED ? "required" : "optional");
+  struct luaws_str name = luaws_ref_text(&source->method_name);
+  lua_pushlstring(L, name.ptr, name.len);
+  return 2;
+}
+
+/* core.client_discovery(client) → endpoint_discovery_enabled as it was configured; nil
+ * for a client with an endpoint of its own */
+static int client_discovery(lua_State *L) {
+  struct luaws_client *c = l_client_check(L, 1)->client;
+  if (c->custom_endpoint.len) return 0;
+  struct luaws_str mode = c->config->endpoint_discovery_enabled;
+  if (!mode.ptr) mode = LUAWS_STR("auto");
+  lua_pushlstring(L, mode.ptr, mode.len);
+  return 1;
+}
+
 /* core.client_config(client) → the config as a table */
 static int client_config(lua_State *L) {
   struct luaws_client *c = l_client_check(L, 1)->client;
@@ -281,6 +309,8 @@ void l_client_open(lua_State *L) {
                                        {"on_missing", on_missing},
                                        {"client_info", client_info},
                                        {"client_config", client_config},
+                                       {"discovers", discovers},
+                                       {"client_discovery", client_discovery},
                                        {"client_endpoint_url", client_endpoint_url},
                                        {NULL, NULL}};
   luaL_newmetatable(L, CLIENT_TYPE);

@@ -132,6 +132,8 @@ static int push_operation(lua_State *L, const struct luaws_operation *op) {
   set_flag(L, "deprecated", op->flags & LUAWS_OP_DEPRECATED);
   set_flag(L, "idempotent", op->flags & LUAWS_OP_IDEMPOTENT);
   set_flag(L, "streams", op->flags & (LUAWS_OP_STREAM_OUT | LUAWS_OP_EVENTS_OUT));
+  set_flag(L, "discovery", op->flags & LUAWS_OP_DISCOVERY);
+  set_flag(L, "discovery_required", op->flags & LUAWS_OP_DISCOVERY_REQUIRED);
   const luaws_ref *errors = luaws_ref_get(&op->errors);
   lua_createtable(L, op->error_count, 0);
   for (unsigned i = 0; i < op->error_count; i++) {

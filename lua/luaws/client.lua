@@ -56,6 +56,7 @@ local function new_class(made)
   end
   local info = core.client_info(made)
   class._info = info
+  class._discovers, class._discovery_method = core.discovers(made)
   local module = WITH_MODULE[info.service_name] and require("luaws.service." .. info.service_name:gsub("-", "_"))
   if module then
     class._module = module
@@ -82,6 +83,12 @@ function client.new(session, name, opts)
   if listened and listened.version > 0 then
     fields._events = combine(listened, class)
     class = with_attributes(made, class, fields._events, session)
+  end
+  if class._discovers then
+    require("luaws.discovery").attach(made, class._discovers, class._discovery_method, function()
+      fields._events = fields._events or combine(nil, class)
+      return fields._events
+    end)
   end
   core.client_bind(made, class, fields, (class._events or fields._events) ~= nil)
   return made

@@ -107,6 +107,10 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       rc = luaws_error_memory(err);
   }
   if (rc == 0) rc = luaws_call_ask_for_checksum(call, err);
+  if (rc == 0 && (call->operation->flags & LUAWS_OP_DISCOVERY_SOURCE) &&
+      !luaws_headers_set(&req->headers, LUAWS_STR("x-amz-api-version"),
+                         luaws_ref_text(&call->client->service->api_version)))
+    rc = luaws_error_memory(err);
   if (rc || !call->presign) return rc;
   if (call->presign_method.ptr) req->method = call->presign_method;
   return move_form_to_query(call, err);
