@@ -57,7 +57,8 @@ local function new_class(made)
   local info = core.client_info(made)
   class._info = info
   class._discovers, class._discovery_method = core.discovers(made)
-  local module = WITH_MODULE[info.service_name] and require("luaws.service." .. info.service_name:gsub("-", "_"))
+  local module = WITH_MODULE[info.service_name]
+    and require("luaws.service." .. info.service_name:gsub("-", "_"))
   if module then
     class._module = module
     for name, method in pairs(module.methods or {}) do
@@ -257,8 +258,10 @@ core.on_missing(function(self, name)
 end)
 
 core.set_hooks(setmetatable({}, {
-  __index = function(_, name)
-    return require("luaws.hooks")[name]
+  __index = function(self, name)
+    local hook = require("luaws.hooks")[name]
+    rawset(self, name, hook)
+    return hook
   end,
 }))
 

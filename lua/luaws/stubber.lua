@@ -20,8 +20,8 @@ local stubber_mt = { __name = "luaws.stubber", __index = Stubber }
 -- ---- answers must have the shape that the service's would have ----
 
 local BASIC = {
-  string = "string", blob = "string", boolean = "boolean", integer = "number", long = "number", float = "number",
-  double = "number", character = "string",
+  string = "string", blob = "string", boolean = "boolean", integer = "number", long = "number",
+  float = "number", double = "number", character = "string",
 }
 
 local check
@@ -34,7 +34,8 @@ end
 local function check_structure(client, shape, value, path, report)
   for _, name in ipairs(shape.required or {}) do
     if value[name] == nil then
-      report[#report + 1] = ("Missing required parameter in %s: \"%s\""):format(path == "" and "input" or path, name)
+      report[#report + 1] =
+        ("Missing required parameter in %s: \"%s\""):format(path == "" and "input" or path, name)
     end
   end
   for name, item in pairs(value) do
@@ -84,8 +85,8 @@ local function check_response(client, operation, response)
   else
     for name in pairs(response) do
       if name ~= "ResponseMetadata" then
-        errors.raise("ParamValidationError", "Parameter validation failed:\nService response should only contain "
-          .. "ResponseMetadata.")
+        errors.raise("ParamValidationError", "Parameter validation failed:\n"
+          .. "Service response should only contain ResponseMetadata.")
       end
     end
   end
@@ -124,6 +125,11 @@ local function fail(kind, operation, reason)
   errors.raise(kind, "%s", ("Error getting response stub for operation %s: %s"):format(operation, reason))
 end
 
+local function received(operation, expected, params)
+  fail("StubAssertionError", operation,
+    ("Expected parameters:\n%s,\nbut received:\n%s"):format(show(expected), show(params)))
+end
+
 local function check_expected(entry, operation, params)
   local expected = entry.expected_params
   if expected == nil then
@@ -131,17 +137,16 @@ local function check_expected(entry, operation, params)
   end
   for name, value in pairs(expected) do
     if params[name] == nil then
-      fail("StubAssertionError", operation, ("Expected parameters:\n%s,\nbut received:\n%s"):format(show(expected),
-        show(params)))
+      received(operation, expected, params)
     elseif not same(value, params[name]) then
-      fail("StubAssertionError", operation, ("Expected value for parameter \"%s\":\n%s,\nbut received:\n%s"):format(
-        name, show(value), show(params[name])))
+      fail("StubAssertionError", operation,
+        ("Expected value for parameter \"%s\":\n%s,\nbut received:\n%s"):format(name, show(value),
+          show(params[name])))
     end
   end
   for name in pairs(params) do
     if expected[name] == nil then
-      fail("StubAssertionError", operation, ("Expected parameters:\n%s,\nbut received:\n%s"):format(show(expected),
-        show(params)))
+      received(operation, expected, params)
     end
   end
 end
@@ -149,8 +154,8 @@ end
 local function next_entry(self, operation)
   local entry = self._queue[1]
   if not entry then
-    fail("UnStubbedResponseError", operation, "Unexpected API Call: A call was made but no additional calls expected. "
-      .. "Either the API Call was not stubbed or it was called multiple times.")
+    fail("UnStubbedResponseError", operation, "Unexpected API Call: A call was made but no additional calls "
+      .. "expected. Either the API Call was not stubbed or it was called multiple times.")
   elseif entry.operation ~= operation then
     fail("StubResponseError", operation, "Operation mismatch: found response for " .. entry.operation .. ".")
   end
@@ -280,7 +285,8 @@ local count = 0
 local function new(client)
   core.client_info(client) -- raises for what is no client
   count = count + 1
-  local self = setmetatable({ _client = client, _queue = {}, _id = "luaws.stubber." .. count .. "." }, stubber_mt)
+  local id = "luaws.stubber." .. count .. "."
+  local self = setmetatable({ _client = client, _queue = {}, _id = id }, stubber_mt)
   self._expect, self._answer = expect(self), answer(self)
   return self
 end

@@ -38,8 +38,8 @@ function form.presigned_url(event, service, source, destination)
   if not credentials then
     require("luaws.errors").raise("NoCredentialsError", "Unable to locate credentials")
   end
-  return core.sign(credentials, { method = "GET", url = url },
-    { service = service, region = source, presign = true, expires = 3600, time = core.client_time(event.client) }).url
+  return core.sign(credentials, { method = "GET", url = url }, { service = service, region = source,
+    presign = true, expires = 3600, time = core.client_time(event.client) }).url
 end
 
 --- A handler of before-call that gives RDS, and what speaks like it, the URL for a copy from another region.

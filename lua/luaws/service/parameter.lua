@@ -18,8 +18,8 @@ function parameter.alias(name, alias)
       return
     end
     if params[name] ~= nil then
-      errors.raise("AliasConflictParameterError", "Parameter '%s' and its alias '%s' were provided for operation %s.  "
-        .. "Only one of them may be used.", name, alias, event.operation_name)
+      errors.raise("AliasConflictParameterError", "Parameter '%s' and its alias '%s' were provided for "
+        .. "operation %s.  Only one of them may be used.", name, alias, event.operation_name)
     end
     params[name], params[alias] = params[alias], nil
   end

@@ -21,7 +21,8 @@ end
 ---@param ... any Port, DBUsername, Region
 ---@return string
 function rds.methods.generate_db_auth_token(self, host, ...)
-  local opts = token.options("generate_db_auth_token", { "DBHostname", "Port", "DBUsername", "Region" }, 3, host, ...)
+  local opts = token.options("generate_db_auth_token", { "DBHostname", "Port", "DBUsername", "Region" }, 3,
+    host, ...)
   return token.make(self, "rds-db", ("%s:%s"):format(opts.DBHostname, tostring(opts.Port)),
     { "Action=connect", "DBUser=" .. core.percent_encode(opts.DBUsername) }, opts.Region, 900)
 end

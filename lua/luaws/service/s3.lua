@@ -11,8 +11,8 @@ local s3 = { methods = {} }
 
 local BUCKET_RULE = "^[a-zA-Z0-9.\\-_]{1,255}$"
 local ARN_RULE = "^arn:(aws).*:(s3|s3-object-lambda):[a-z\\-0-9]*:[0-9]{12}:accesspoint[/:]"
-  .. "[a-zA-Z0-9\\-.]{1,63}$|^arn:(aws).*:s3-outposts:[a-z\\-0-9]+:[0-9]{12}:outpost[/:][a-zA-Z0-9\\-]{1,63}[/:]accesspoint[/:]"
-  .. "[a-zA-Z0-9\\-]{1,63}$"
+  .. "[a-zA-Z0-9\\-.]{1,63}$|^arn:(aws).*:s3-outposts:[a-z\\-0-9]+:[0-9]{12}:outpost[/:]"
+  .. "[a-zA-Z0-9\\-]{1,63}[/:]accesspoint[/:][a-zA-Z0-9\\-]{1,63}$"
 
 local function is_access_point(name)
   local service, account, point =
@@ -35,8 +35,8 @@ local function check_bucket(name)
     return
   end
   errors.raise("ParamValidationError", "%s", ("Parameter validation failed:\n"
-    .. "Invalid bucket name \"%s\": Bucket name must match the regex \"%s\" or be an ARN matching the regex \"%s\""):format(name, BUCKET_RULE,
-    ARN_RULE))
+    .. "Invalid bucket name \"%s\": Bucket name must match the regex \"%s\" or be an ARN matching the regex "
+    .. "\"%s\""):format(name, BUCKET_RULE, ARN_RULE))
 end
 
 -- client → { bucket = region }: what answers from the wrong region have told.
@@ -72,7 +72,8 @@ local function is_wrong_region(event, status, code, body)
   if REDIRECTS[status] or code == "PermanentRedirect" then
     return true
   elseif operation == "HeadObject" or operation == "HeadBucket" then
-    return status == 400 and (operation == "HeadObject" or event.response.headers["x-amz-bucket-region"] ~= nil)
+    return status == 400
+      and (operation == "HeadObject" or event.response.headers["x-amz-bucket-region"] ~= nil)
   end
   return code == "AuthorizationHeaderMalformed" and body:find("<Region>", 1, true) ~= nil
     or code == "IllegalLocationConstraintException" and operation ~= "CreateBucket"
@@ -321,9 +322,11 @@ function s3.methods.generate_presigned_post(self, bucket, ...)
   end
   local expiration = os.date("!%Y-%m-%dT%H:%M:%SZ",
     math.tointeger(core.parse_timestamp(query["X-Amz-Date"])) + (opts.ExpiresIn or 3600))
-  fields.policy = core.base64_encode(require("cjson").encode{ expiration = expiration, conditions = conditions })
+  local policy = { expiration = expiration, conditions = conditions }
+  fields.policy = core.base64_encode(require("cjson").encode(policy))
   local day, region, service = query["X-Amz-Credential"]:match("/(%d+)/([^/]+)/([^/]+)/aws4_request$")
-  fields["x-amz-signature"] = core.sign_text(core.client_credentials(self), day, region, service, fields.policy)
+  fields["x-amz-signature"] =
+    core.sign_text(core.client_credentials(self), day, region, service, fields.policy)
   return { url = url:match("^[^?]*"), fields = fields }
 end
 

@@ -17,8 +17,8 @@ local function outpost_parts(arn)
 end
 
 local function refuse(arn, message)
-  errors.raise("UnsupportedS3ControlArnError", "S3 ARN \"%s\" provided is invalid for this operation. %s", arn,
-    message)
+  errors.raise("UnsupportedS3ControlArnError", "S3 ARN \"%s\" provided is invalid for this operation. %s",
+    arn, message)
 end
 
 local function take_arn(event, name, kind)

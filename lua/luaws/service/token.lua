@@ -49,7 +49,8 @@ function token.make(client, service, host, query, region, expires)
   end
   local url = "https://" .. host .. "/?" .. table.concat(query, "&")
   local signed = core.sign(credentials, { method = "GET", url = url }, { service = service, presign = true,
-    region = region or core.client_info(client).region_name, expires = expires, time = core.client_time(client) })
+    region = region or core.client_info(client).region_name, expires = expires,
+    time = core.client_time(client) })
   return (signed.url:gsub("^https://", ""))
 end
 
