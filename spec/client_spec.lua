@@ -1,0 +1,78 @@
+-- What a client answers beside its operations.
+local aws = require("luaws")
+
+local function session()
+  return aws.session{ region_name = "us-east-1", aws_access_key_id = "AKIDEXAMPLE",
+    aws_secret_access_key = "the-secret", _env = {}, _home = "/nowhere" }
+end
+
+local function raised(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+describe("a client", function()
+  it("tells what it is in meta", function()
+    local meta = session():client("ec2", { region_name = "cn-north-1" }).meta
+    assert.same({ "ec2", "cn-north-1", "aws-cn", "https://ec2.cn-north-1.amazonaws.com.cn" },
+      { meta.service_name, meta.region_name, meta.partition, meta.endpoint_url })
+    assert.equal("RunInstances", meta.method_to_api_mapping.run_instances)
+    assert.equal("EC2", meta.service_model.service_id)
+    assert.equal(60, meta.config.read_timeout)
+    assert.equal("cn-north-1", meta.config.region_name)
+  end)
+
+  it("speaks plain http when told so, but not to an endpoint that is given", function()
+    assert.equal("http://ec2.us-east-1.amazonaws.com",
+      session():client("ec2", { use_ssl = false }).meta.endpoint_url)
+    assert.equal("https://x.example",
+      session():client("ec2", { use_ssl = false, endpoint_url = "https://x.example" }).meta.endpoint_url)
+  end)
+
+  it("takes versions of its API, and older names of services", function()
+    assert.equal("2016-09-15", session():client("ec2", { api_version = "2016-09-15" }).meta.service_model.api_version)
+    assert.matches("ec2/1999", raised(session().client, session(), "ec2", { api_version = "1999" }).message, 1, true)
+    assert.is_function(session():client("runtime.sagemaker").invoke_endpoint)
+  end)
+
+  it("has the exceptions of its model, and names them all when asked for another", function()
+    local sqs = session():client("sqs")
+    assert.equal("QueueDoesNotExist", sqs.exceptions.QueueDoesNotExist.name)
+    assert.equal("ClientError", sqs.exceptions.from_code("NoSuchCode").name)
+    local err = raised(function()
+      return sqs.exceptions.Nope
+    end)
+    assert.equal("AttributeError", err.kind)
+    assert.matches("Valid exceptions are: .*QueueDoesNotExist", err.message)
+  end)
+
+  it("knows its waiters, its paginators, and nothing after it was closed", function()
+    local ec2 = session():client("ec2")
+    local names = table.concat(ec2.waiter_names, " ")
+    assert.matches("instance_running", names, 1, true)
+    assert.is_true(ec2:can_paginate("describe_instances"))
+    assert.is_false(ec2:can_paginate("run_instances"))
+    ec2:close()
+    ec2:close()
+    assert.equal("the client is closed", raised(ec2.describe_instances, ec2).message)
+  end)
+
+  it("names the nearest of what it does not know", function()
+    local s = session()
+    for _, case in ipairs{
+      { function() return s:client("ec2").desribe_instances end, "describe_instances" },
+      { function() s:client("s3", { config = { retriez = {} } }) end, "retries" },
+      { function() s:client("s3", { config = { s3 = { addresing_style = "path" } } }) end, "addressing_style" },
+      { function() s:client("s33") end, "Did you mean: s3?" },
+    } do
+      assert.matches(case[2], raised(case[1]).message, 1, true)
+    end
+  end)
+
+  it("hands back nil and the error through try", function()
+    local result, err = session():client("s3").try:head_bucket{ Bucket = "not a bucket" }
+    assert.is_nil(result)
+    assert.equal("ParamValidationError", err.kind)
+  end)
+end)
