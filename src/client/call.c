@@ -12,6 +12,7 @@
 #include "client/bearer.h"
 #include "client/checksum.h"
 #include "client/clock_skew.h"
+#include "client/compress.h"
 #include "client/endpoint_params.h"
 #include "client/events.h"
 
@@ -371,7 +372,8 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         return LUAWS_STEP_HOOK;
       break;
     case ADD_CHECKSUM:
-      rc = luaws_call_add_checksum(call, &err);
+      if (!call->answered) rc = luaws_call_compress(call, &err);
+      if (rc == 0) rc = luaws_call_add_checksum(call, &err);
       /* Answered before there was anything to send: nothing to try again. */
       call->stage = call->answered ? FINISHED : CREATE_REQUEST;
       break;
