@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -212,6 +213,7 @@ def main():
     parser.add_argument("case", nargs="*", help="only cases whose name has this in it")
     options = parser.parse_intermixed_args()
     rounds = options.rounds or (2 if options.quick else 5)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # by way of finally
     folder = pathlib.Path(tempfile.mkdtemp(prefix="luaws-bench-"))
     peer = None
     try:
