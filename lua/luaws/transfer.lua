@@ -165,4 +165,11 @@ for method, order in pairs(ORDERS) do
   end
 end
 
+-- Folders: methods of a bucket.
+for _, method in ipairs{ "upload_dir", "download_dir", "sync" } do
+  transfer.bucket[method] = function(bucket, ...)
+    return require("luaws.transfer.tree")[method](bucket.meta.client, bucket.name, ...)
+  end
+end
+
 return transfer

@@ -36,4 +36,10 @@ for _, name in ipairs{ "upload_file", "upload_fileobj", "download_file", "downlo
   end
 end
 
+for _, name in ipairs{ "upload_dir", "download_dir", "sync" } do
+  Bucket[name] = function(...)
+    return require("luaws.transfer").bucket[name](...)
+  end
+end
+
 return { Bucket = Bucket, Object = Object, ObjectSummary = ObjectSummary }

@@ -1,0 +1,288 @@
+--- Folders and everything in them, to and from a bucket: many objects at once.
+---
+---     bucket:upload_dir("site", { Prefix = "www", exclude = { "*.tmp" } })
+---     local plan = bucket:sync("site", { Prefix = "www", delete = true, dry_run = true })
+---
+--- Both sides are listed first as maps from the name relative to folder and prefix; what to do is decided
+--- from them before anything is done.
+local async = require("luaws.async")
+local config = require("luaws.transfer.config")
+local core = require("luaws.core")
+local errors = require("luaws.errors")
+local glob = require("luaws.transfer.glob")
+local meter = require("luaws.transfer.meter")
+
+local tree = {}
+
+local DEFAULT_CONCURRENCY = 10
+local DELETE_AT_ONCE = 1000
+
+-- ---- what is there ----
+
+local function join(folder, name)
+  return folder:sub(-1) == "/" and folder .. name or folder .. "/" .. name
+end
+
+-- Adds what is under the folder; `above` are the folders on the way to it, so that a circle of links ends.
+local function walk(folder, prefix, above, found)
+  local names, why = core.list_folder(folder)
+  if not names then
+    errors.raise("IOError", "%s", why)
+  end
+  for _, name in ipairs(names) do
+    local path = join(folder, name)
+    local status = core.file_status(path)
+    if status and status.kind == "file" then
+      found[prefix .. name] = { size = status.size, modified = status.modified, path = path }
+    elseif status and status.kind == "folder" and not above[status.id] then
+      above[status.id] = true
+      walk(path, prefix .. name .. "/", above, found)
+      above[status.id] = nil
+    end
+  end
+  return found
+end
+
+local function list_files(folder)
+  local status, why = core.file_status(folder)
+  if not status or status.kind ~= "folder" then
+    errors.raise("IOError", "%s", why or folder .. ": Not a directory")
+  end
+  return walk(folder, "", { [status.id] = true }, {})
+end
+
+local function list_objects(job)
+  local found = {}
+  local pages = job.client:get_paginator("list_objects_v2"):paginate{ Bucket = job.bucket,
+    Prefix = job.prefix }
+  for page in pages do
+    for _, object in ipairs(page.Contents or {}) do
+      local name = object.Key:sub(#job.prefix + 1)
+      if name ~= "" and name:sub(-1) ~= "/" then -- a "folder" that some program made
+        found[name] = { size = object.Size, modified = object.LastModified }
+      end
+    end
+  end
+  return found
+end
+
+-- A key is anything; a file must stay under its folder, and be the same after the way back.
+local function check_name(name)
+  local bad = name:find("[\\%z]") or name:find("^/")
+  for part in (name .. "/"):gmatch("([^/]*)/") do
+    bad = bad or part == "" or part == "." or part == ".."
+  end
+  if bad then
+    errors.raise("ValueError", "the key %q would be a file outside of the folder, or of another name: "
+      .. "leave it out with exclude", name)
+  end
+end
+
+-- ---- what to do ----
+
+-- S3 knows whole seconds only.
+local function differs(from, to)
+  return not to or to.size ~= from.size or math.floor(from.modified) > to.modified
+end
+
+local function sorted_names(...)
+  local names = {}
+  for _, map in ipairs{ ... } do
+    for name in pairs(map) do
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+local function wanted(job, all)
+  local kept = {}
+  for name, item in pairs(all) do
+    if glob.wanted(name, job.opts.include, job.opts.exclude) then
+      kept[name] = item
+    end
+  end
+  return kept
+end
+
+-- The plan, which is also what the caller gets.
+local function decide(job, from, to)
+  local plan = { files = {}, skipped = {}, deleted = {}, bytes = 0 }
+  for _, name in ipairs(sorted_names(from)) do
+    if not job.only_changed or differs(from[name], to[name]) then
+      plan.files[#plan.files + 1] = name
+      plan.bytes = plan.bytes + from[name].size
+    else
+      plan.skipped[#plan.skipped + 1] = name
+    end
+  end
+  for _, name in ipairs(job.opts.delete and sorted_names(to) or {}) do
+    if not from[name] then
+      plan.deleted[#plan.deleted + 1] = name
+    end
+  end
+  return plan
+end
+
+-- ---- doing it ----
+
+local function extra_args(job, name)
+  local given = job.opts.ExtraArgs
+  if type(given) == "function" then
+    return given(name)
+  end
+  return given
+end
+
+local function make_folders(folder, name)
+  local made, why = core.make_folder(folder)
+  local path = folder
+  for part in name:gmatch("([^/]+)/") do
+    path = join(path, part)
+    made, why = core.make_folder(path)
+  end
+  if not made then
+    errors.raise("IOError", "%s", why)
+  end
+end
+
+local function upload_one(job, name, item, tell)
+  require("luaws.transfer").upload_file(job.client, item.path, job.bucket, job.prefix .. name,
+    { ExtraArgs = extra_args(job, name), Config = job.config, Callback = tell })
+end
+
+local function download_one(job, name, item, tell)
+  local path = join(job.folder, name)
+  make_folders(job.folder, name)
+  require("luaws.transfer").download_file(job.client, job.bucket, job.prefix .. name, path,
+    { ExtraArgs = extra_args(job, name), Config = job.config, Callback = tell })
+  core.set_modified(path, item.modified) -- so that a later sync knows it for the same
+end
+
+local function delete_objects(job, names)
+  for first = 1, #names, DELETE_AT_ONCE do
+    local objects = {}
+    for i = first, math.min(first + DELETE_AT_ONCE - 1, #names) do
+      objects[#objects + 1] = { Key = job.prefix .. names[i] }
+    end
+    local answer = job.client:delete_objects{ Bucket = job.bucket, Delete = { Objects = objects,
+      Quiet = true } }
+    local failed = answer.Errors and answer.Errors[1]
+    if failed then
+      errors.raise("ClientError", "deleting %s: %s: %s", failed.Key, failed.Code, failed.Message)
+    end
+  end
+end
+
+local function delete_files(job, names)
+  for _, name in ipairs(names) do
+    local ok, why = os.remove(join(job.folder, name))
+    if not ok then
+      errors.raise("IOError", "%s", why)
+    end
+  end
+end
+
+local function carry_out(job, plan, from, one, delete)
+  local total = meter.new(job.opts.Callback, plan.bytes)
+  local tell = job.opts.Callback and function(bytes)
+    total:add(bytes)
+  end
+  async.map(plan.files, function(name)
+    one(job, name, from[name], tell)
+  end, { concurrency = job.opts.concurrency or DEFAULT_CONCURRENCY })
+  delete(job, plan.deleted)
+end
+
+-- ---- what callers call ----
+
+local OPTIONS = { "Prefix", "ExtraArgs", "Callback", "Config", "dry_run", "include", "exclude", "delete",
+  "concurrency" }
+
+local function new_job(method, client, bucket, folder, opts, more)
+  opts = opts or {}
+  if type(folder) ~= "string" then
+    errors.raise("TypeError", "%s needs a folder, a string, not a %s", method, type(folder))
+  end
+  local known = table.move(OPTIONS, 1, #OPTIONS, 1, {})
+  known[#known + 1] = more
+  for name in pairs(opts) do
+    local found = false
+    for _, option in ipairs(known) do
+      found = found or option == name
+    end
+    if not found then
+      errors.raise("TypeError", "%s: %s", method, require("luaws.nearest").message(tostring(name), known))
+    end
+  end
+  config.check_bucket(bucket)
+  local prefix = opts.Prefix or ""
+  return {
+    client = client, bucket = bucket, folder = folder, opts = opts, config = config.resolve(opts.Config),
+    prefix = (prefix == "" or prefix:sub(-1) == "/") and prefix or prefix .. "/",
+  }
+end
+
+local function up(job)
+  if type(job.opts.ExtraArgs) ~= "function" then
+    config.extra_args(job.opts.ExtraArgs, "upload")
+  end
+  local from = wanted(job, list_files(job.folder))
+  local to = (job.only_changed or job.opts.delete) and wanted(job, list_objects(job)) or {}
+  local plan = decide(job, from, to)
+  if not job.opts.dry_run then
+    carry_out(job, plan, from, upload_one, delete_objects)
+  end
+  return plan
+end
+
+local function down(job)
+  if type(job.opts.ExtraArgs) ~= "function" then
+    config.extra_args(job.opts.ExtraArgs, "download")
+  end
+  local from = wanted(job, list_objects(job))
+  for _, name in ipairs(sorted_names(from)) do
+    check_name(name)
+  end
+  local there = core.file_status(job.folder)
+  local to = there and (job.only_changed or job.opts.delete) and wanted(job, list_files(job.folder)) or {}
+  local plan = decide(job, from, to)
+  if not job.opts.dry_run then
+    make_folders(job.folder, "")
+    carry_out(job, plan, from, download_one, delete_files)
+  end
+  return plan
+end
+
+--- Uploads every file under a folder.
+---@param client userdata
+---@param bucket string
+---@param folder string
+---@param opts table|nil Prefix, ExtraArgs (a table, or a function of the name), Callback(bytes, so_far,
+---  total), Config, include, exclude (patterns), delete (what is not in the folder), dry_run, concurrency
+---@return table { files, skipped, deleted: names; bytes }
+function tree.upload_dir(client, bucket, folder, opts)
+  local job = new_job("upload_dir", client, bucket, folder, opts)
+  return async.run(up, job)
+end
+
+--- Downloads every object under a prefix, with the options of upload_dir.
+function tree.download_dir(client, bucket, folder, opts)
+  local job = new_job("download_dir", client, bucket, folder, opts)
+  return async.run(down, job)
+end
+
+--- As upload_dir, or with direction = "down" as download_dir, but only what is not there, has another
+--- size or is newer.
+function tree.sync(client, bucket, folder, opts)
+  local job = new_job("sync", client, bucket, folder, opts, "direction")
+  local direction = job.opts.direction or "up"
+  if direction ~= "up" and direction ~= "down" then
+    errors.raise("ValueError", "direction must be \"up\" or \"down\", not %s", tostring(direction))
+  end
+  job.only_changed = true
+  return async.run(direction == "up" and up or down, job)
+end
+
+return tree

@@ -1,0 +1,196 @@
+-- Folders to and from a bucket of moto's.
+local aws = require("luaws")
+local glob = require("luaws.transfer.glob")
+local moto = require("spec.support.moto")
+
+local s3 = aws.resource("s3", { endpoint_url = moto.url, region_name = "us-east-1", aws_access_key_id = "a",
+  aws_secret_access_key = "b" })
+local client, bucket, folder = s3.meta.client, nil, nil
+
+local function write(name, data)
+  os.execute(("mkdir -p '%s/%s'"):format(folder, name:match("^(.*)/") or ""))
+  local file <close> = assert(io.open(folder .. "/" .. name, "wb"))
+  assert(file:write(data or name))
+end
+
+local function files(under)
+  local list <close> = assert(io.popen(("cd '%s' && find %s -type f | sort"):format(folder, under)))
+  local found = {}
+  for name in list:lines() do
+    local file <close> = assert(io.open(folder .. "/" .. name, "rb"))
+    found[name] = file:read("a")
+  end
+  return found
+end
+
+local function put(key, data)
+  client:put_object{ Bucket = "bucket", Key = key, Body = data or key }
+end
+
+local function keys()
+  local found = {}
+  for object in bucket.objects:all() do
+    found[#found + 1] = object.key
+  end
+  return found
+end
+
+describe("a pattern", function()
+  for _, case in ipairs{
+    { "*.jpg", "a.jpg", true }, { "*.jpg", "x/y/a.jpg", true }, { "*.jpg", "a.jpg.txt", false },
+    { "x/*.jpg", "x/a.jpg", true }, { "x/*.jpg", "x/y/a.jpg", false }, { "x/**", "x/y/a.jpg", true },
+    { "x/", "x/y/a.jpg", true }, { "x/", "xy/a.jpg", false }, { "**/a", "a", true }, { "**/a", "x/y/a",
+      true },
+    { "x/**/a", "x/a", true }, { "x/**/a", "x/y/z/a", true }, { "?.txt", "a.txt", true }, { "?.txt",
+      "ab.txt", false },
+    { "[a-c].txt", "b.txt", true }, { "[!a-c].txt", "b.txt", false }, { "[!a-c].txt", "d.txt", true },
+    { "[]x].txt", "].txt", true }, { "[a", "[a", true }, { "a.b", "axb", false }, { "x?y", "x/y", false },
+    { "*", "", true }, { "", "", true }, { "a*b*c", "aXbXc", true }, { "%a", "%a", true }, { "%a", "b",
+      false },
+  } do
+    it(("%q %s %q"):format(case[1], case[3] and "matches" or "does not match", case[2]), function()
+      assert.equal(case[3], glob.match(case[1], case[2]))
+    end)
+  end
+end)
+
+describe("a folder", function()
+  before_each(function()
+    moto.reset()
+    client:create_bucket{ Bucket = "bucket" }
+    bucket = s3:Bucket("bucket")
+    local made <close> = io.popen("mktemp -d")
+    folder = made:read("l")
+  end)
+  after_each(function()
+    os.execute("rm -rf " .. folder)
+  end)
+
+  it("is uploaded and downloaded, with progress over all of it", function()
+    for i = 1, 25 do
+      write(("in/%d/file %d.txt"):format(i % 3, i))
+    end
+    write("in/empty", "")
+    local sum, last, total = 0, nil, nil
+    local report = bucket:upload_dir(folder .. "/in", { Prefix = "p", Callback = function(new, so_far, all)
+      sum, last, total = sum + new, so_far, all
+    end })
+    assert.same({ sum, sum, sum }, { report.bytes, last, total })
+    assert.equal(26, #report.files)
+    assert.equal(26, #keys())
+    assert.equal("p/0/file 12.txt", keys()[1])
+    bucket:download_dir(folder .. "/out", { Prefix = "p/" })
+    local before, after = files("in"), files("out")
+    for name, data in pairs(before) do
+      assert.equal(data, after[name:gsub("^in", "out")])
+    end
+    assert.equal("", after["out/empty"])
+  end)
+
+  it("is uploaded as patterns say, with arguments for each file", function()
+    for _, name in ipairs{ "in/a.html", "in/b.css", "in/x/c.html", "in/x/d.tmp", "in/.git/config" } do
+      write(name)
+    end
+    local report = bucket:upload_dir(folder .. "/in", { exclude = { "*.tmp", ".git/" }, include = { "**" },
+      ExtraArgs = function(name)
+        return { ContentType = name:find("html$") and "text/html" or "text/css" }
+      end })
+    assert.same({ "a.html", "b.css", "x/c.html" }, report.files)
+    assert.same(report.files, keys())
+    assert.equal("text/html", client:head_object{ Bucket = "bucket", Key = "x/c.html" }.ContentType)
+    assert.equal("text/css", client:head_object{ Bucket = "bucket", Key = "b.css" }.ContentType)
+  end)
+
+  it("is left alone by a dry run", function()
+    write("in/a")
+    put("p/old")
+    local plan = bucket:upload_dir(folder .. "/in", { Prefix = "p", delete = true, dry_run = true })
+    assert.same({ files = { "a" }, skipped = {}, deleted = { "old" }, bytes = 4 }, plan)
+    assert.same({ "p/old" }, keys())
+    plan = bucket:download_dir(folder .. "/new", { Prefix = "p", dry_run = true })
+    assert.same({ "old" }, plan.files)
+    assert.same({ ["./in/a"] = "in/a" }, files("."))
+  end)
+
+  it("is synchronized to the bucket: what is new, changed or gone", function()
+    write("in/same")
+    write("in/grown")
+    write("in/gone")
+    assert.equal(3, #bucket:sync(folder .. "/in", {}).files)
+    assert.same({ files = {}, skipped = { "gone", "grown", "same" }, deleted = {}, bytes = 0 },
+      bucket:sync(folder .. "/in", { delete = true }))
+    write("in/grown", "larger than before")
+    write("in/new")
+    os.remove(folder .. "/in/gone")
+    local report = bucket:sync(folder .. "/in", { delete = true })
+    assert.same({ files = { "grown", "new" }, skipped = { "same" }, deleted = { "gone" }, bytes = 24 },
+      report)
+    assert.same({ "grown", "new", "same" }, keys())
+  end)
+
+  it("is synchronized from the bucket", function()
+    put("a/b")
+    put("a/c")
+    write("out/old")
+    write("out/kept.txt")
+    local opts = { direction = "down", Prefix = "a", delete = true, exclude = "*.txt" }
+    local report = bucket:sync(folder .. "/out", opts)
+    assert.same({ files = { "b", "c" }, skipped = {}, deleted = { "old" }, bytes = 6 }, report)
+    assert.same({ ["out/b"] = "a/b", ["out/c"] = "a/c", ["out/kept.txt"] = "out/kept.txt" }, files("out"))
+    assert.same({ "b", "c" }, bucket:sync(folder .. "/out", opts).skipped)
+    put("a/b", "123")
+    client:put_object{ Bucket = "bucket", Key = "a/b", Body = "1234" }
+    assert.same({ "b" }, bucket:sync(folder .. "/out", opts).files)
+  end)
+
+  for _, key in ipairs{ "../x", "a/../../x", "/etc/x", "a//x", "a\\..\\x", "a/./x", "..", "\\x" } do
+    it(("is not left by the key %q"):format(key), function()
+      put("good")
+      put(key)
+      local ok, err = pcall(bucket.download_dir, bucket, folder .. "/out")
+      assert.is_false(ok)
+      assert.equal("ValueError", err.kind)
+      assert.same({}, files("."))
+      assert.same({ "good" }, bucket:download_dir(folder .. "/out", { include = "good" }).files)
+    end)
+  end
+
+  it("is walked through links, but not in circles", function()
+    write("in/x/a")
+    os.execute(("cd %s/in && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"):format(folder))
+    assert.same({ "x/a", "y/a" }, bucket:upload_dir(folder .. "/in").files)
+  end)
+
+  it("skips objects that stand for folders", function()
+    put("p/", "")
+    put("p/x/", "")
+    put("p/x/a")
+    assert.same({ "x/a" }, bucket:download_dir(folder .. "/out", { Prefix = "p" }).files)
+  end)
+
+  it("that is not there, and wrong options, are told", function()
+    local cases = {
+      { "IOError", folder .. "/nothing", {} },
+      { "TypeError", folder, { dryrun = true } },
+      { "ValueError", folder, { ExtraArgs = { ContentTyp = "x" } } },
+      { "TypeError", nil, {} },
+    }
+    for _, case in ipairs(cases) do
+      local ok, err = pcall(bucket.upload_dir, bucket, case[2], case[3])
+      assert.same({ false, case[1] }, { ok, err.kind })
+    end
+    local _, err = pcall(bucket.upload_dir, bucket, folder, { dryrun = true })
+    assert.matches("did you mean 'dry_run'", err.message)
+  end)
+
+  it("is given up when one file cannot be read", function()
+    write("in/a")
+    write("in/b")
+    local failing = function(name)
+      error("no arguments for " .. name, 0)
+    end
+    local ok, err = pcall(bucket.upload_dir, bucket, folder .. "/in", { ExtraArgs = failing,
+      concurrency = 1 })
+    assert.same({ false, "no arguments for a" }, { ok, err })
+  end)
+end)
