@@ -36,6 +36,11 @@ int l_host_protected(struct luaws_host *h, lua_CFunction fn, void *arg, int nres
 
 /* ---- limits ---- */
 
+/* Once the limit was hit there is a little more: to make the error, and to run
+   finalizers, which Lua drops when it has no memory to call them, and with them what they
+   would free. */
+enum { RESERVE_BYTES = 64 * 1024 };
+
 static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
   struct luaws_host *h = ud;
   if (!ptr) old_size = 0; /* then it is the kind of object, not a size */
@@ -45,6 +50,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
     return NULL;
   }
   size_t limit = h->memory_limit_bytes;
+  if (limit && h->memory_limited) limit += RESERVE_BYTES;
   if (limit && new_size > old_size && h->memory_bytes - old_size + new_size > limit) {
     h->memory_limited = true;
     return NULL;
