@@ -43,9 +43,18 @@ static void close_body(lua_State *L, struct l_body *b) {
 }
 
 static int body_close(lua_State *L) {
-  close_body(L, check_body(L));
-  check_body(L)->closed = true;
+  struct l_body *b = check_body(L);
+  b->closed = true;
+  if (b->wait.thread_ref != LUA_NOREF) l_wait_wake(&b->wait); /* to be told so */
+  close_body(L, b);
   return 0;
+}
+
+/* Raises where another task closed the body while this one waited for more of it. */
+static struct l_body *check_resumed(lua_State *L, int status) {
+  struct l_body *b = check_body(L);
+  if (status == LUA_YIELD && b->closed) l_raise(L, "ValueError", "the body is closed");
+  return b;
 }
 
 static size_t unread(const struct l_body *b) {
@@ -110,7 +119,7 @@ static ptrdiff_t satisfied(lua_State *L, const struct l_body *b) {
 }
 
 static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
-  struct l_body *b = check_body(L);
+  struct l_body *b = check_resumed(L, status);
   ptrdiff_t n;
   while ((n = satisfied(L, b)) < 0) {
     struct luaws_error err = {0};
@@ -159,7 +168,7 @@ static int body_read(lua_State *L) {
 
 /* ctx: how many bytes were saved. */
 static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
-  struct l_body *b = check_body(L);
+  struct l_body *b = check_resumed(L, status);
   lua_Integer offset = lua_tointeger(L, 3), max = lua_tointeger(L, 4);
   struct luaws_error err = {0};
   int rc = 0;

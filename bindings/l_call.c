@@ -165,6 +165,9 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx) {
   struct l_call *c = lua_touserdata(L, CALL);
   for (;;) {
     lua_settop(L, CALL);
+    /* A script resumed its task's coroutine itself: what it waits for has not come. */
+    if (c->wait.thread_ref != LUA_NOREF) l_wait(L, &c->wait, ctx, call_continue);
+    c->wait.ready = false; /* a streamed body's progress is no reason to go on */
     l_reader_begin(&c->reader, L, PARAMS);
     enum luaws_step step = luaws_call_step(c->call);
     lua_settop(L, CALL);

@@ -73,8 +73,10 @@ void l_wait_clear(struct l_wait *w, lua_State *L) {
 
 void l_wait_wake(void *arg) {
   struct l_wait *w = arg;
-  w->ready = true;
-  if (w->thread_ref == LUA_NOREF) return;
+  if (w->thread_ref == LUA_NOREF) {
+    w->ready = true;
+    return;
+  }
   w->core->ready[w->core->ready_count++] = w->thread_ref;
   w->core->parked--;
   w->thread_ref = LUA_NOREF;
@@ -94,6 +96,21 @@ static void park(lua_State *L, struct l_wait *w) {
   lua_pushthread(L);
   w->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   c->parked++;
+}
+
+/* Whether this coroutine is parked already: it was resumed by somebody who is not the
+   scheduler. Raises when another one is that can still go on. */
+static bool is_parked(lua_State *L, struct l_wait *w) {
+  if (w->thread_ref == LUA_NOREF) return false;
+  luaL_checkstack(L, 1, "no stack to wait");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->thread_ref);
+  lua_State *co = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (co == L) return true;
+  if (lua_status(co) == LUA_YIELD)
+    l_raise(L, "RuntimeError", "another task waits for this already");
+  l_wait_clear(w, L); /* it was cancelled */
+  return false;
 }
 
 static bool stopped(const struct l_core *c) {
@@ -119,8 +136,9 @@ int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
     w->ready = false;
     return 0;
   }
-  if (c->task == L && lua_isyieldable(L)) {
-    park(L, w);
+  bool parked = is_parked(L, w);
+  if (parked || (c->task == L && lua_isyieldable(L))) {
+    if (!parked) park(L, w);
     return lua_yieldk(L, 0, ctx, k);
   }
   while (!w->ready) {
@@ -150,9 +168,11 @@ static int core_turn(lua_State *L) {
   return 1;
 }
 
-/* core.busy() → whether an exchange or timer is under way. */
+/* core.busy() → whether core.turn has something to tell, or an exchange or timer is under
+   way. */
 static int core_busy(lua_State *L) {
-  lua_pushboolean(L, luaws_loop_busy(l_core(L)->loop));
+  struct l_core *c = l_core(L);
+  lua_pushboolean(L, c->ready_count > 0 || luaws_loop_busy(c->loop));
   return 1;
 }
 

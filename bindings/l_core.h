@@ -38,18 +38,19 @@ void l_core_check_files(lua_State *L);
  * waits. */
 struct l_wait {
   struct l_core *core;
-  bool ready;
+  bool ready;     /* woken before anybody waited, or while somebody turns the loop */
   int thread_ref; /* the coroutine to be resumed; LUA_NOREF = somebody turns the loop for
                      it */
 };
 void l_wait_init(struct l_wait *w, struct l_core *core);
 void l_wait_clear(struct l_wait *w, lua_State *L);
-/* As a callback from the loop: the wait is over. */
+/* As a callback from the loop, or because there is nothing left to wait for: the wait is
+   over. */
 void l_wait_wake(void *wait);
 /* Waits: in a task yields to its scheduler, which goes on in k(L, LUA_YIELD, ctx);
    elsewhere turns the loop until it is woken and returns 0, upon which the caller goes on
-   itself. Raises when interrupted. Use as `return l_wait(…)` when it yields: it never
-   returns then. */
+   itself. Raises when interrupted, and when another task waits for the same. Use as
+   `return l_wait(…)` when it yields: it never returns then. */
 int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k);
 
 /* Adds turn, resume, sleep, interrupt, … to the table on the top. */

@@ -40,8 +40,9 @@ static void end_stream(lua_State *L, struct l_events *e) {
 /* stream:close(): fine at any time, and twice. */
 static int events_close(lua_State *L) {
   struct l_events *e = check_events(L, 1);
-  end_stream(L, e);
   e->closed = true;
+  if (e->wait.thread_ref != LUA_NOREF) l_wait_wake(&e->wait); /* to be told so */
+  end_stream(L, e);
   return 0;
 }
 

@@ -172,4 +172,93 @@ describe("aws.async", function()
   it("refuses a concurrency that is no positive integer", function()
     assert.equal("ValueError", select(2, pcall(async.map, {}, print, { concurrency = 0 })).kind)
   end)
+
+  it("waits before it tries again in a task as outside of one", function()
+    -- Once a task had waited for anything, its call took every further wait for over.
+    local peer = server.start()
+    peer:reply({ status = 503, body = "{}" }, { status = 503, body = "{}" },
+      { body = '{"QueueUrls":[]}', delay = 0.3 })
+    local c = client(peer)
+    c.meta.events:register("needs-retry.sqs.*", function(event)
+      return event.attempts < 3 and 0.2 or nil
+    end)
+    local response = async.run(function()
+      return c:list_queues{}
+    end)
+    assert.equal(2, response.ResponseMetadata.RetryAttempts)
+    assert.equal(200, response.ResponseMetadata.HTTPStatusCode)
+    local requests = peer:requests()
+    for i = 2, #requests do
+      assert.is_true(requests[i].time - requests[i - 1].time > 0.19)
+    end
+    peer:stop()
+  end)
+
+  it("is not confused by a task's coroutine that a script resumes itself", function()
+    local peer = server.start()
+    peer:reply{ body = '{"QueueUrls":[]}', delay = 0.1 }
+    local c, co = client(peer), nil
+    local task = async.spawn(function()
+      co = coroutine.running()
+      return c:list_queues{}
+    end)
+    async.sleep(0)
+    for _ = 1, 3 do
+      assert.is_true(coroutine.resume(co))
+    end
+    assert.equal(200, task:await().ResponseMetadata.HTTPStatusCode)
+    peer:stop()
+  end)
+
+  describe("a body that two tasks share", function()
+    local function slow_body(peer)
+      peer:reply{ pieces = { "one\n", 0.2, "two\n" }, chunked = true }
+      return aws.client("s3", { region_name = "us-east-1", endpoint_url = peer.url, aws_access_key_id = "a",
+        aws_secret_access_key = "b" }):get_object{ Bucket = "bucket", Key = "key" }.Body
+    end
+
+    it("is read by one of them at a time", function()
+      local peer = server.start()
+      local body = slow_body(peer)
+      local first = async.spawn(function()
+        return body:read("a")
+      end)
+      local second = async.spawn(function()
+        return body:read("a")
+      end)
+      local ok, err = pcall(second.await, second)
+      assert.is_false(ok)
+      assert.equal("another task waits for this already", tostring(err))
+      assert.equal("one\ntwo\n", first:await())
+      peer:stop()
+    end)
+
+    it("can be read on after the one that read it was cancelled", function()
+      local peer = server.start()
+      local body = slow_body(peer)
+      local first = async.spawn(function()
+        return body:read("a")
+      end)
+      async.sleep(0.02)
+      first:cancel()
+      assert.equal("one\ntwo\n", async.run(function()
+        return body:read("a")
+      end))
+      peer:stop()
+    end)
+
+    it("tells whoever waits for more of it that it was closed", function()
+      local peer = server.start()
+      local body = slow_body(peer)
+      local reader = async.spawn(function()
+        return body:read("a")
+      end)
+      async.sleep(0.02)
+      body:close()
+      local ok, err = pcall(reader.await, reader)
+      assert.is_false(ok)
+      assert.equal("the body is closed", tostring(err))
+      peer:stop()
+    end)
+  end)
 end)
