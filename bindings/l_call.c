@@ -12,6 +12,7 @@
 #include "l_encode.h"
 #include "l_error.h"
 #include "l_events.h"
+#include "l_text.h"
 #include "l_value.h"
 
 #define CALL_TYPE "luaws.call"
@@ -294,15 +295,11 @@ static struct luaws_call *check_call(lua_State *L) {
   return c->call;
 }
 
-static void push_text(lua_State *L, struct luaws_str s) {
-  lua_pushlstring(L, s.ptr ? s.ptr : "", s.len);
-}
-
 static void push_headers(lua_State *L, const struct luaws_headers *h) {
   lua_createtable(L, 0, (int)h->count);
   for (size_t i = 0; i < h->count; i++) {
-    push_text(L, h->items[i].name);
-    push_text(L, h->items[i].value);
+    l_push_text(L, h->items[i].name);
+    l_push_text(L, h->items[i].value);
     lua_rawset(L, -3);
   }
 }
@@ -330,7 +327,7 @@ static int call_give(lua_State *L) {
 
 /* call:operation_name(), call:attempt(), call:is_presign() */
 static int call_operation_name(lua_State *L) {
-  push_text(L, luaws_ref_text(&check_call(L)->operation->name));
+  l_push_text(L, luaws_ref_text(&check_call(L)->operation->name));
   return 1;
 }
 static int call_attempt(lua_State *L) {
@@ -346,9 +343,9 @@ static int call_is_presign(lua_State *L) {
 static int call_request(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_buf url = {0};
-  push_text(L, call->request.method);
+  l_push_text(L, call->request.method);
   luaws_request_url(&call->request, &url);
-  push_text(L, luaws_buf_str(&url));
+  l_push_text(L, luaws_buf_str(&url));
   luaws_buf_clear(&url);
   push_headers(L, &call->request.headers);
   return 3;
@@ -361,7 +358,7 @@ static int call_request_body(lua_State *L) {
   const struct luaws_stream *body = &call->request.body;
   if (body->kind == LUAWS_STREAM_NONE) return 0;
   if (body->kind == LUAWS_STREAM_BYTES) {
-    push_text(L, body->bytes);
+    l_push_text(L, body->bytes);
     return 1;
   }
   struct luaws_error err = {0};
@@ -390,37 +387,31 @@ static int call_request_header(lua_State *L) {
   name.ptr = luaL_checklstring(L, 2, &name.len);
   const struct luaws_str *value = luaws_headers_get(&call->request.headers, name);
   if (!value) return 0;
-  push_text(L, *value);
+  l_push_text(L, *value);
   return 1;
-}
-
-static struct luaws_str check_text(lua_State *L, int index) {
-  struct luaws_str s;
-  s.ptr = luaL_checklstring(L, index, &s.len);
-  return s;
 }
 
 /* call:set_method(text), call:set_url(text), call:set_header(name, value or nil),
  * call:set_body(text) */
 static int call_set_method(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  call->request.method = luaws_arena_str(&call->arena, check_text(L, 2));
+  call->request.method = luaws_arena_str(&call->arena, l_check_text(L, 2));
   return 0;
 }
 static int call_set_url(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_error err = {0};
-  if (luaws_request_set_url(&call->request, check_text(L, 2), &err))
+  if (luaws_request_set_url(&call->request, l_check_text(L, 2), &err))
     return l_error_raise(L, &err);
   return 0;
 }
 static int call_set_header(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  struct luaws_str name = check_text(L, 2);
+  struct luaws_str name = l_check_text(L, 2);
   if (lua_isnoneornil(L, 3)) {
     luaws_headers_remove(&call->request.headers, name);
   } else {
-    struct luaws_str value = check_text(L, 3);
+    struct luaws_str value = l_check_text(L, 3);
     for (size_t i = 0; i < value.len; i++) {
       if (value.ptr[i] == '\n' || value.ptr[i] == '\r' || value.ptr[i] == 0) {
         return l_raise(L, "InvalidHeaderError",
@@ -433,7 +424,7 @@ static int call_set_header(lua_State *L) {
 }
 static int call_set_body(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  struct luaws_str text = luaws_arena_str(&call->arena, check_text(L, 2));
+  struct luaws_str text = luaws_arena_str(&call->arena, l_check_text(L, 2));
   luaws_stream_release(&call->request.body);
   call->request.body = (struct luaws_stream){
       .kind = LUAWS_STREAM_BYTES, .bytes = text, .length = (int64_t)text.len};
@@ -450,8 +441,8 @@ static int call_endpoint_builtins(lua_State *L) {
        call->client->rules && (p = luaws_rules_param(call->client->rules, i)); i++) {
     struct luaws_str builtin = luaws_ref_text(&p->built_in);
     if (!builtin.len) continue;
-    push_text(L, builtin);
-    push_text(L, luaws_ref_text(&p->name));
+    l_push_text(L, builtin);
+    l_push_text(L, luaws_ref_text(&p->name));
     lua_rawset(L, -3);
   }
   return 1;
@@ -464,18 +455,18 @@ static int call_endpoint_params(lua_State *L) {
   lua_newtable(L);
   for (size_t i = 0; i < call->endpoint_param_count; i++) {
     const struct luaws_endpoint_param *p = &call->endpoint_params[i];
-    push_text(L, p->name);
+    l_push_text(L, p->name);
     if (p->type == LUAWS_EP_BOOLEAN)
       lua_pushboolean(L, p->boolean);
     else
-      push_text(L, p->text);
+      l_push_text(L, p->text);
     lua_rawset(L, -3);
   }
   return 1;
 }
 static int call_set_endpoint_param(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  struct luaws_str name = check_text(L, 2);
+  struct luaws_str name = l_check_text(L, 2);
   size_t i = 0, n = call->endpoint_param_count;
   while (i < n && !luaws_str_eq(call->endpoint_params[i].name, name))
     i++;
@@ -499,7 +490,7 @@ static int call_set_endpoint_param(lua_State *L) {
     p->boolean = lua_toboolean(L, 3);
   } else {
     p->type = LUAWS_EP_STRING;
-    p->text = luaws_arena_str(&call->arena, check_text(L, 3));
+    p->text = luaws_arena_str(&call->arena, l_check_text(L, 3));
   }
   return 0;
 }
@@ -507,7 +498,7 @@ static int call_set_endpoint_param(lua_State *L) {
 /* call:set_signature_version("v4" | "none") */
 static int call_set_signature_version(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  call->signature_version = luaws_arena_str(&call->arena, check_text(L, 2));
+  call->signature_version = luaws_arena_str(&call->arena, l_check_text(L, 2));
   return 0;
 }
 
@@ -516,7 +507,7 @@ static int call_answer(lua_State *L) {
   struct luaws_call *call = check_call(L);
   int status = (int)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
-  struct luaws_str body = check_text(L, 4);
+  struct luaws_str body = l_check_text(L, 4);
   struct luaws_error err = {0};
   if (luaws_call_answer(call, status, NULL, 0, body, &err)) return l_error_raise(L, &err);
   lua_pushnil(L);
@@ -556,9 +547,9 @@ static int call_response_headers(lua_State *L) {
 static int call_response_header(lua_State *L) {
   struct luaws_call *call = check_call(L);
   const struct luaws_str *value =
-      luaws_headers_get(&call->response.headers, check_text(L, 2));
+      luaws_headers_get(&call->response.headers, l_check_text(L, 2));
   if (!value) return 0;
-  push_text(L, *value);
+  l_push_text(L, *value);
   return 1;
 }
 
@@ -572,7 +563,7 @@ static int call_response_body(lua_State *L) {
   lua_Integer limit = luaL_optinteger(L, 2, (lua_Integer)body.len);
   size_t n = (size_t)(limit < 0 ? -limit : limit);
   if (n > body.len) n = body.len;
-  push_text(L, luaws_str_sub(body, limit < 0 ? body.len - n : 0, n));
+  l_push_text(L, luaws_str_sub(body, limit < 0 ? body.len - n : 0, n));
   return 1;
 }
 
@@ -596,7 +587,7 @@ static int call_set_response(lua_State *L) {
   struct luaws_call *call = check_call(L);
   call->response.status = (int)luaL_checkinteger(L, 2);
   if (!lua_isnoneornil(L, 3))
-    call->response.body = luaws_arena_str(&call->arena, check_text(L, 3));
+    call->response.body = luaws_arena_str(&call->arena, l_check_text(L, 3));
   return 0;
 }
 static int call_set_response_header(lua_State *L) {
@@ -604,9 +595,9 @@ static int call_set_response_header(lua_State *L) {
   struct luaws_headers *h = &call->response.headers;
   h->arena = &call->arena;
   if (lua_isnoneornil(L, 3))
-    luaws_headers_remove(h, check_text(L, 2));
+    luaws_headers_remove(h, l_check_text(L, 2));
   else
-    luaws_headers_set(h, check_text(L, 2), check_text(L, 3));
+    luaws_headers_set(h, l_check_text(L, 2), l_check_text(L, 3));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "l_call.h"
 #include "l_error.h"
 #include "l_session.h"
+#include "l_text.h"
 #include "l_value.h"
 
 enum { CLIENT_KB = 24 }; /* what a client and its session take, about */
@@ -209,28 +210,22 @@ static int on_missing(lua_State *L) {
   return 0;
 }
 
-static void set_text(lua_State *L, const char *name, struct luaws_str s) {
-  if (!s.len) return;
-  lua_pushlstring(L, s.ptr, s.len);
-  lua_setfield(L, -2, name);
-}
-
 /* core.client_info(client) → what meta shows */
 static int client_info(lua_State *L) {
   struct luaws_client *c = l_client_check(L, 1)->client;
   lua_createtable(L, 0, 12);
-  set_text(L, "service_name", c->service_name);
-  set_text(L, "region_name", c->meta_region);
-  set_text(L, "partition", c->partition);
-  set_text(L, "api_version", luaws_ref_text(&c->service->api_version));
-  set_text(L, "service_id", luaws_ref_text(&c->service->service_id));
-  set_text(L, "hyphen_id", luaws_ref_text(&c->service->hyphen_id));
-  set_text(L, "class_name", luaws_ref_text(&c->service->class_name));
-  set_text(L, "signing_name", luaws_ref_text(&c->service->signing_name));
-  set_text(L, "endpoint_prefix", luaws_ref_text(&c->service->endpoint_prefix));
-  set_text(L, "full_name", luaws_ref_text(&c->service->full_name));
-  set_text(L, "protocol", luaws_str_from(c->protocol->name));
-  set_text(L, "user_agent", c->user_agent);
+  l_set_text(L, "service_name", c->service_name);
+  l_set_text(L, "region_name", c->meta_region);
+  l_set_text(L, "partition", c->partition);
+  l_set_text(L, "api_version", luaws_ref_text(&c->service->api_version));
+  l_set_text(L, "service_id", luaws_ref_text(&c->service->service_id));
+  l_set_text(L, "hyphen_id", luaws_ref_text(&c->service->hyphen_id));
+  l_set_text(L, "class_name", luaws_ref_text(&c->service->class_name));
+  l_set_text(L, "signing_name", luaws_ref_text(&c->service->signing_name));
+  l_set_text(L, "endpoint_prefix", luaws_ref_text(&c->service->endpoint_prefix));
+  l_set_text(L, "full_name", luaws_ref_text(&c->service->full_name));
+  l_set_text(L, "protocol", luaws_str_from(c->protocol->name));
+  l_set_text(L, "user_agent", c->user_agent);
   return 1;
 }
 

@@ -8,6 +8,7 @@
 #include "l_core.h"
 #include "l_error.h"
 #include "l_session.h"
+#include "l_text.h"
 #include "l_value.h"
 
 /* ---- functions of a session's owner ---- */
@@ -168,12 +169,6 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   return rc;
 }
 
-static struct luaws_str check_text(lua_State *L, int index) {
-  struct luaws_str s;
-  s.ptr = luaL_checklstring(L, index, &s.len);
-  return s;
-}
-
 int l_credentials_providers(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
   const struct luaws_provider *p;
@@ -196,8 +191,8 @@ static struct callbacks *callbacks_of(lua_State *L, struct luaws_session *s) {
 
 int l_credentials_insert(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
-  struct luaws_str where = check_text(L, 2), beside = check_text(L, 3);
-  struct luaws_str name = check_text(L, 4);
+  struct luaws_str where = l_check_text(L, 2), beside = l_check_text(L, 3);
+  struct luaws_str name = l_check_text(L, 4);
   luaL_checktype(L, 5, LUA_TFUNCTION);
   struct callbacks *c = callbacks_of(L, s);
   struct own_provider *p = calloc(1, sizeof *p + name.len + 1);
@@ -218,16 +213,11 @@ int l_credentials_insert(lua_State *L) {
 }
 
 int l_credentials_remove(lua_State *L) {
-  luaws_chain_remove(l_session_check(L, 1)->chain, check_text(L, 2));
+  luaws_chain_remove(l_session_check(L, 1)->chain, l_check_text(L, 2));
   return 0;
 }
 
 /* ---- explaining ---- */
-
-static void set_text(lua_State *L, const char *name, struct luaws_str s) {
-  lua_pushlstring(L, s.ptr ? s.ptr : "", s.len);
-  lua_setfield(L, -2, name);
-}
 
 /* Adds where a value came from to the table on the top. */
 static void set_source(lua_State *L, const struct luaws_setting *v) {
@@ -243,7 +233,7 @@ static void set_source(lua_State *L, const struct luaws_setting *v) {
     lua_setfield(L, -2, "variable");
   }
   if (v->source == LUAWS_FROM_FILE) {
-    set_text(L, "path", v->path);
+    l_set_text(L, "path", v->path);
     lua_pushinteger(L, v->line);
     lua_setfield(L, -2, "line");
   }
@@ -294,13 +284,16 @@ int l_explain_endpoint(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
   struct luaws_error err = {0};
   struct luaws_setting v = {0};
-  int rc = luaws_settings_endpoint_url(s->settings, check_text(L, 2), &v, &err);
+  int rc = luaws_settings_endpoint_url(s->settings, l_check_text(L, 2), &v, &err);
   lua_createtable(L, 0, 5);
   if (rc) {
     set_error(L, &err);
   } else {
     set_source(L, &v);
-    if (v.text.ptr) set_text(L, "value", v.text);
+    if (v.text.ptr) {
+      l_push_text(L, v.text);
+      lua_setfield(L, -2, "value");
+    }
   }
   return 1;
 }
@@ -317,7 +310,7 @@ int l_explain_providers(lua_State *L) {
                       : n->answer == LUAWS_FOUND ? "found"
                                                  : "passed");
     lua_setfield(L, -2, "answer");
-    if (n->text.len) set_text(L, "why", n->text);
+    l_set_text(L, "why", n->text);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   return 1;

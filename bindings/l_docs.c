@@ -5,6 +5,7 @@
 #include "l_core.h"
 #include "l_error.h"
 #include "l_paths.h"
+#include "l_text.h"
 #include "model/docs.h"
 
 #define DOCS_TYPE "luaws.core.docs"
@@ -13,12 +14,6 @@ struct l_docs {
   struct luaws_models *models;
   struct luaws_docs *docs;
 };
-
-static struct luaws_str check_text(lua_State *L, int index) {
-  struct luaws_str s;
-  s.ptr = luaL_checklstring(L, index, &s.len);
-  return s;
-}
 
 static int push_doc(lua_State *L, struct luaws_str s) {
   if (!s.ptr) return 0;
@@ -42,7 +37,7 @@ static int docs_gc(lua_State *L) {
 
 /* core.docs(service, version) → the documentation of a service; nil when there is none */
 static int docs_new(lua_State *L) {
-  struct luaws_str service = check_text(L, 1), version = check_text(L, 2);
+  struct luaws_str service = l_check_text(L, 1), version = l_check_text(L, 2);
   struct l_core *core = l_core(L);
   struct luaws_error err = {0};
   struct l_docs *d = lua_newuserdatauv(L, sizeof *d, 0);
@@ -71,14 +66,14 @@ static int docs_service(lua_State *L) {
   return push_doc(L, luaws_docs_service(check_docs(L)));
 }
 static int docs_operation(lua_State *L) {
-  return push_doc(L, luaws_docs_operation(check_docs(L), check_text(L, 2)));
+  return push_doc(L, luaws_docs_operation(check_docs(L), l_check_text(L, 2)));
 }
 static int docs_shape(lua_State *L) {
-  return push_doc(L, luaws_docs_shape(check_docs(L), check_text(L, 2)));
+  return push_doc(L, luaws_docs_shape(check_docs(L), l_check_text(L, 2)));
 }
 static int docs_member(lua_State *L) {
-  return push_doc(L,
-                  luaws_docs_member(check_docs(L), check_text(L, 2), check_text(L, 3)));
+  return push_doc(
+      L, luaws_docs_member(check_docs(L), l_check_text(L, 2), l_check_text(L, 3)));
 }
 
 void l_docs_open(lua_State *L) {

@@ -8,13 +8,8 @@
 #include "base/time.h"
 #include "l_error.h"
 #include "l_session.h"
+#include "l_text.h"
 #include "sign/keys.h"
-
-static struct luaws_str check_text(lua_State *L, int index) {
-  struct luaws_str s;
-  s.ptr = luaL_checklstring(L, index, &s.len);
-  return s;
-}
 
 /* Pushes what is in the buffer and clears it. */
 static int push_buf(lua_State *L, struct luaws_buf *buf) {
@@ -30,20 +25,20 @@ static int push_buf(lua_State *L, struct luaws_buf *buf) {
 /* core.percent_encode(text [, characters that pass as well]) */
 static int percent_encode(lua_State *L) {
   struct luaws_buf out = {0};
-  luaws_percent_encode(&out, check_text(L, 1), luaL_optstring(L, 2, NULL));
+  luaws_percent_encode(&out, l_check_text(L, 1), luaL_optstring(L, 2, NULL));
   return push_buf(L, &out);
 }
 
 /* core.percent_decode(text) */
 static int percent_decode(lua_State *L) {
   struct luaws_buf out = {0};
-  luaws_percent_decode(&out, check_text(L, 1));
+  luaws_percent_decode(&out, l_check_text(L, 1));
   return push_buf(L, &out);
 }
 
 /* core.md5(bytes) → 16 bytes: a check sum that S3 asks for, nothing that protects */
 static int md5(lua_State *L) {
-  struct luaws_str data = check_text(L, 1);
+  struct luaws_str data = l_check_text(L, 1);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int len = 0;
   if (!EVP_Digest(data.ptr, data.len, digest, &len, EVP_md5(), NULL))
@@ -55,7 +50,7 @@ static int md5(lua_State *L) {
 /* core.parse_timestamp(text) → seconds, or nil when it is none */
 static int parse_timestamp(lua_State *L) {
   double seconds;
-  if (!luaws_time_parse(check_text(L, 1), &seconds)) return 0;
+  if (!luaws_time_parse(l_check_text(L, 1), &seconds)) return 0;
   lua_pushnumber(L, seconds);
   return 1;
 }
@@ -64,8 +59,8 @@ static int parse_timestamp(lua_State *L) {
    ("20260131") put on any text, such as the policy of a form. */
 static int sign_text(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  struct luaws_str day = check_text(L, 2), region = check_text(L, 3),
-                   service = check_text(L, 4), text = check_text(L, 5);
+  struct luaws_str day = l_check_text(L, 2), region = l_check_text(L, 3),
+                   service = l_check_text(L, 4), text = l_check_text(L, 5);
   struct luaws_str secret = l_option(L, 1, "secret_key");
   struct luaws_key_cache *keys = luaws_key_cache_new();
   EVP_MAC_CTX *mac =

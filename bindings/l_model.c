@@ -7,26 +7,14 @@
 #include "l_core.h"
 #include "l_error.h"
 #include "l_session.h"
+#include "l_text.h"
 #include "l_value.h"
 #include "model/xform.h"
 
-static struct luaws_str check_text(lua_State *L, int index) {
-  struct luaws_str s;
-  s.ptr = luaL_checklstring(L, index, &s.len);
-  return s;
-}
-
 static struct luaws_str opt_text(lua_State *L, int index) {
   struct luaws_str s = {NULL, 0};
-  if (!lua_isnoneornil(L, index)) s = check_text(L, index);
+  if (!lua_isnoneornil(L, index)) s = l_check_text(L, index);
   return s;
-}
-
-static void push_text(lua_State *L, struct luaws_str s) {
-  if (s.ptr)
-    lua_pushlstring(L, s.ptr, s.len);
-  else
-    lua_pushnil(L);
 }
 
 static enum luaws_section_type check_type(lua_State *L, int index) {
@@ -66,7 +54,8 @@ static int model(lua_State *L) {
                  ? luaws_node_at(node, (uint32_t)(n - 1))
                  : NULL;
     } else {
-      node = node->type == LUAWS_NODE_MAP ? luaws_node_get(node, check_text(L, i)) : NULL;
+      node =
+          node->type == LUAWS_NODE_MAP ? luaws_node_get(node, l_check_text(L, i)) : NULL;
     }
   }
   if (!node) return 0;
@@ -84,7 +73,7 @@ static int model_services(lua_State *L) {
   struct luaws_str name = {NULL, 0};
   for (lua_Integer i = 1; (name = luaws_models_next_service(models, type, name)).ptr;
        i++) {
-    push_text(L, name);
+    l_push_text_or_nil(L, name);
     lua_rawseti(L, -2, i);
   }
   return 1;
@@ -94,20 +83,14 @@ static int model_services(lua_State *L) {
 static int model_versions(lua_State *L) {
   struct luaws_models *models = l_models_check(L, 1);
   enum luaws_section_type type = check_type(L, 2);
-  struct luaws_str service = check_text(L, 3), version = {NULL, 0};
+  struct luaws_str service = l_check_text(L, 3), version = {NULL, 0};
   lua_newtable(L);
   for (lua_Integer i = 1;
        (version = luaws_models_next_version(models, type, service, version)).ptr; i++) {
-    push_text(L, version);
+    l_push_text_or_nil(L, version);
     lua_rawseti(L, -2, i);
   }
   return 1;
-}
-
-static void set_text(lua_State *L, const char *field, struct luaws_str s) {
-  if (!s.ptr) return;
-  push_text(L, s);
-  lua_setfield(L, -2, field);
 }
 
 static void set_flag(lua_State *L, const char *field, bool on) {
@@ -117,16 +100,16 @@ static void set_flag(lua_State *L, const char *field, bool on) {
 }
 
 static void set_shape(lua_State *L, const char *field, const struct luaws_shape *s) {
-  if (s) set_text(L, field, luaws_ref_text(&s->name));
+  if (s) l_set_text(L, field, luaws_ref_text(&s->name));
 }
 
 static int push_operation(lua_State *L, const struct luaws_operation *op) {
   if (!op) return 0;
   lua_createtable(L, 0, 8);
-  set_text(L, "name", luaws_ref_text(&op->name));
-  set_text(L, "method_name", luaws_ref_text(&op->method_name));
-  set_text(L, "http_method", luaws_ref_text(&op->http_method));
-  set_text(L, "request_uri", luaws_ref_text(&op->request_uri));
+  l_set_text(L, "name", luaws_ref_text(&op->name));
+  l_set_text(L, "method_name", luaws_ref_text(&op->method_name));
+  l_set_text(L, "http_method", luaws_ref_text(&op->http_method));
+  l_set_text(L, "request_uri", luaws_ref_text(&op->request_uri));
   set_shape(L, "input", luaws_ref_get(&op->input));
   set_shape(L, "output", luaws_ref_get(&op->output));
   set_flag(L, "deprecated", op->flags & LUAWS_OP_DEPRECATED);
@@ -138,7 +121,7 @@ static int push_operation(lua_State *L, const struct luaws_operation *op) {
   lua_createtable(L, op->error_count, 0);
   for (unsigned i = 0; i < op->error_count; i++) {
     const struct luaws_shape *shape = luaws_ref_get(&errors[i]);
-    push_text(L, luaws_ref_text(&shape->name));
+    l_push_text_or_nil(L, luaws_ref_text(&shape->name));
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "errors");
@@ -149,19 +132,19 @@ static int push_operation(lua_State *L, const struct luaws_operation *op) {
  * "describe_instances") */
 static int operation(lua_State *L) {
   return push_operation(L, luaws_service_operation(l_client_check(L, 1)->client->service,
-                                                   check_text(L, 2)));
+                                                   l_check_text(L, 2)));
 }
 static int operation_for_method(lua_State *L) {
   return push_operation(
-      L, luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2)));
+      L, luaws_service_method(l_client_check(L, 1)->client->service, l_check_text(L, 2)));
 }
 
 /* core.operation_name(client, "describe_instances") → "DescribeInstances", or nil */
 static int operation_name(lua_State *L) {
   const struct luaws_operation *op =
-      luaws_service_method(l_client_check(L, 1)->client->service, check_text(L, 2));
+      luaws_service_method(l_client_check(L, 1)->client->service, l_check_text(L, 2));
   if (!op) return 0;
-  push_text(L, luaws_ref_text(&op->name));
+  l_push_text_or_nil(L, luaws_ref_text(&op->name));
   return 1;
 }
 
@@ -172,8 +155,8 @@ static int methods(lua_State *L) {
   lua_createtable(L, 0, (int)s->operation_count);
   for (uint32_t i = 0; i < s->operation_count; i++) {
     const struct luaws_operation *op = luaws_service_method_at(s, i);
-    push_text(L, luaws_ref_text(&op->method_name));
-    push_text(L, luaws_ref_text(&op->name));
+    l_push_text_or_nil(L, luaws_ref_text(&op->method_name));
+    l_push_text_or_nil(L, luaws_ref_text(&op->name));
     lua_rawset(L, -3);
   }
   return 1;
@@ -183,7 +166,7 @@ static int operation_names(lua_State *L) {
   const struct luaws_operation *ops = luaws_ref_get(&s->operations);
   lua_createtable(L, (int)s->operation_count, 0);
   for (uint32_t i = 0; i < s->operation_count; i++) {
-    push_text(L, luaws_ref_text(&ops[i].name));
+    l_push_text_or_nil(L, luaws_ref_text(&ops[i].name));
     lua_rawseti(L, -2, i + 1);
   }
   return 1;
@@ -201,13 +184,13 @@ static void push_structure(lua_State *L, const struct luaws_shape *s) {
   for (unsigned i = 0; i < s->member_count; i++) {
     const struct luaws_member *m = luaws_shape_member_at(s, i);
     struct luaws_str name = luaws_ref_text(&m->name);
-    push_text(L, name);
-    push_text(L, luaws_ref_text(&luaws_member_shape(m)->name));
+    l_push_text_or_nil(L, name);
+    l_push_text_or_nil(L, luaws_ref_text(&luaws_member_shape(m)->name));
     lua_rawset(L, -5);
-    push_text(L, name);
+    l_push_text_or_nil(L, name);
     lua_rawseti(L, -3, i + 1);
     if (!(m->flags & LUAWS_MEMBER_REQUIRED)) continue;
-    push_text(L, name);
+    l_push_text_or_nil(L, name);
     lua_rawseti(L, -2, ++required);
   }
   lua_setfield(L, -4, "required");
@@ -219,10 +202,10 @@ static void push_structure(lua_State *L, const struct luaws_shape *s) {
  * value, enum, … } */
 static int shape(lua_State *L) {
   const struct luaws_shape *s =
-      luaws_service_shape(l_client_check(L, 1)->client->service, check_text(L, 2));
+      luaws_service_shape(l_client_check(L, 1)->client->service, l_check_text(L, 2));
   if (!s) return 0;
   lua_createtable(L, 0, 6);
-  set_text(L, "name", luaws_ref_text(&s->name));
+  l_set_text(L, "name", luaws_ref_text(&s->name));
   lua_pushstring(L, TYPE_NAMES[s->type]);
   lua_setfield(L, -2, "type");
   set_flag(L, "sensitive", s->flags & LUAWS_SHAPE_SENSITIVE);
@@ -245,7 +228,7 @@ static int shape(lua_State *L) {
     const luaws_ref *refs = (const luaws_ref *)(const void *)(values + sizeof n);
     lua_createtable(L, (int)n, 0);
     for (uint32_t i = 0; i < n; i++) {
-      push_text(L, luaws_ref_text(&refs[i]));
+      l_push_text_or_nil(L, luaws_ref_text(&refs[i]));
       lua_rawseti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "enum");
@@ -261,8 +244,8 @@ static int error_codes(lua_State *L) {
   lua_createtable(L, 0, (int)s->error_count);
   for (uint32_t i = 0; i < s->error_count; i++) {
     const struct luaws_shape *named = luaws_ref_get(&e[i].shape);
-    push_text(L, luaws_ref_text(&named->name));
-    push_text(L, luaws_ref_text(&e[i].code));
+    l_push_text_or_nil(L, luaws_ref_text(&named->name));
+    l_push_text_or_nil(L, luaws_ref_text(&e[i].code));
     lua_rawset(L, -3);
   }
   return 1;
@@ -271,16 +254,16 @@ static int error_codes(lua_State *L) {
 /* core.xform_name("DescribeInstances") → "describe_instances" */
 static int xform_name(lua_State *L) {
   struct luaws_buf b = {0};
-  luaws_xform_name(check_text(L, 1), '_', &b);
-  push_text(L, luaws_buf_str(&b));
+  luaws_xform_name(l_check_text(L, 1), '_', &b);
+  l_push_text_or_nil(L, luaws_buf_str(&b));
   luaws_buf_clear(&b);
   return 1;
 }
 
 static int base64_encode(lua_State *L) {
   struct luaws_buf b = {0};
-  luaws_base64_encode(&b, check_text(L, 1));
-  push_text(L, luaws_buf_str(&b));
+  luaws_base64_encode(&b, l_check_text(L, 1));
+  l_push_text_or_nil(L, luaws_buf_str(&b));
   luaws_buf_clear(&b);
   return 1;
 }
@@ -288,8 +271,8 @@ static int base64_encode(lua_State *L) {
 /* nil for what is no base64 */
 static int base64_decode(lua_State *L) {
   struct luaws_buf b = {0};
-  bool ok = luaws_base64_decode(&b, check_text(L, 1));
-  if (ok) push_text(L, luaws_buf_str(&b));
+  bool ok = luaws_base64_decode(&b, l_check_text(L, 1));
+  if (ok) l_push_text_or_nil(L, luaws_buf_str(&b));
   luaws_buf_clear(&b);
   return ok;
 }

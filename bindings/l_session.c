@@ -7,6 +7,7 @@
 #include "l_credentials.h"
 #include "l_core.h"
 #include "l_error.h"
+#include "l_text.h"
 #include "l_value.h"
 
 #define SESSION_TYPE "luaws.core.session"
@@ -222,19 +223,13 @@ static int credentials_wait_gc(lua_State *L) {
   return 0;
 }
 
-static void set_text(lua_State *L, const char *name, struct luaws_str s) {
-  if (!s.ptr) return;
-  lua_pushlstring(L, s.ptr, s.len);
-  lua_setfield(L, -2, name);
-}
-
 static void push_credentials(lua_State *L, struct luaws_credentials *c) {
   lua_createtable(L, 0, 6);
-  set_text(L, "access_key", c->access_key);
-  set_text(L, "secret_key", c->secret_key);
-  set_text(L, "token", c->token);
-  set_text(L, "account_id", c->account_id);
-  set_text(L, "method", c->method);
+  l_set_text(L, "access_key", c->access_key);
+  l_set_text(L, "secret_key", c->secret_key);
+  l_set_text(L, "token", c->token);
+  l_set_text(L, "account_id", c->account_id);
+  l_set_text(L, "method", c->method);
   if (c->expiry_s) {
     lua_pushinteger(L, c->expiry_s);
     lua_setfield(L, -2, "expiry");
@@ -406,7 +401,7 @@ static int session_resolve_endpoint(lua_State *L) {
   if (rc == 0) rc = luaws_endpoint_resolve(rules, partitions, params, n, arena, &e, &err);
   if (rc) return l_error_raise(L, &err);
   lua_createtable(L, 0, 3);
-  set_text(L, "url", e.url);
+  l_set_text(L, "url", e.url);
   push_tree(L, e.properties);
   lua_setfield(L, -2, "properties");
   lua_createtable(L, 0, (int)e.header_count);
