@@ -18,6 +18,7 @@
 
 enum stage {
   VALIDATE,
+  FIND_ACCOUNT,
   COLLECT_ENDPOINT,
   RESOLVE_ENDPOINT,
   SERIALIZE,
@@ -161,6 +162,16 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
                    : luaws_client_credentials(call->client, &call->credentials_waiter,
                                               &call->credentials, err);
   return answer == LUAWS_FOUND ? 0 : answer == LUAWS_PENDING ? WAITING : answer;
+}
+
+/* Where the host may name the account, the credentials that know it come first. None at
+   all is for the signature to complain about. */
+static int find_account(struct luaws_call *call, struct luaws_error *err) {
+  if (!luaws_client_wants_account(call->client)) return 0;
+  int rc = get_credentials(call, err);
+  if (rc >= 0 || !err->kind || strcmp(err->kind, "NoCredentialsError") != 0) return rc;
+  luaws_error_clear(err);
+  return 0;
 }
 
 /* What differs from attempt to attempt, and is not signed. */
@@ -350,7 +361,11 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
     switch ((enum stage)call->stage) {
     case VALIDATE:
       rc = validate(call, &err);
-      call->stage = COLLECT_ENDPOINT;
+      call->stage = FIND_ACCOUNT;
+      break;
+    case FIND_ACCOUNT:
+      rc = find_account(call, &err);
+      if (rc == 0) call->stage = COLLECT_ENDPOINT;
       break;
     case COLLECT_ENDPOINT:
       rc = luaws_call_collect_endpoint_params(call, &err);

@@ -86,8 +86,8 @@ struct luaws_call {
   struct luaws_error error; /* final; code 0 = there is a response */
 };
 
-/* Zero-cost until stepped. params must stay readable until the call was serialized (its
-   first LUAWS_STEP_WAIT or DONE). NULL without memory. */
+/* Zero-cost until stepped. params must stay readable in every step until the call was
+   serialized. NULL without memory. */
 struct luaws_call *luaws_call_new(struct luaws_client *client,
                                   const struct luaws_operation *operation,
                                   struct luaws_reader *params);

@@ -59,6 +59,8 @@ struct luaws_client {
   bool no_ssl;
   struct luaws_arena arena; /* the texts above */
   unsigned references;
+  bool account_known;     /* account_wanted was found out */
+  bool account_wanted;    /* the endpoint rules look at the credentials' account */
   bool unsigned_requests; /* signature_version = "unsigned" */
   bool closed;
   bool nested;

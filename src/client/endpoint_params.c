@@ -105,6 +105,22 @@ static bool context_value(const struct luaws_client *c, struct luaws_str name,
   return true;
 }
 
+bool luaws_client_wants_account(struct luaws_client *c) {
+  if (!c->rules || c->custom_endpoint.len || c->unsigned_requests ||
+      luaws_str_is(c->config->account_id_endpoint_mode, "disabled"))
+    return false;
+  if (!c->account_known) {
+    const struct luaws_rule_param *p;
+    for (unsigned i = 0; (p = luaws_rules_param(c->rules, i)); i++) {
+      if ((p->flags & LUAWS_RULE_PARAM_USED) &&
+          luaws_str_is(luaws_ref_text(&p->built_in), "AWS::Auth::AccountId"))
+        c->account_wanted = true;
+    }
+    c->account_known = true;
+  }
+  return c->account_wanted;
+}
+
 /* ---- what the operation and its parameters say ---- */
 
 static bool static_value(const struct luaws_node *n, struct luaws_arena *arena,

@@ -5,6 +5,8 @@
 
 #include "client/call.h"
 
+/* Whether the endpoint rules look at the account that the credentials belong to. */
+bool luaws_client_wants_account(struct luaws_client *c);
 /* Fills call->endpoint_params from, in this order: the operation's static parameters,
    input members that feed one, the operation's paths, the client's own settings, the
    built-in values. The reader stands on the parameters. */
