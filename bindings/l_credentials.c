@@ -51,35 +51,49 @@ static struct callbacks *callbacks_new(lua_State *L) {
   return c;
 }
 
-/* Calls the function below its n arguments; false with the error's text on the top. */
-static bool call(lua_State *co, int n) {
-  if (lua_pcall(co, n, 1, 0) == LUA_OK) return true;
-  luaL_tolstring(co, -1, NULL);
-  return false;
+/* Runs fn, which is given a pointer to the job and may raise, in a coroutine of its own.
+   NULL, or the text of its error, good until the coroutine is popped off L. */
+static const char *run(lua_State *L, lua_CFunction fn, void *job) {
+  lua_State *co = lua_newthread(L);
+  lua_pushcfunction(co, fn);
+  lua_pushlightuserdata(co, job);
+  return lua_pcall(co, 1, 0, 0) == LUA_OK ? NULL : l_error_text(co);
 }
 
 /* ---- MFA ---- */
 
+struct mfa_job {
+  const struct callbacks *callbacks;
+  struct luaws_str serial;
+  struct luaws_buf *out;
+  const char *wrong; /* the type of what it returned, if that is no code */
+};
+
+static int ask_function(lua_State *L) {
+  struct mfa_job *job = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, job->callbacks->mfa_prompt);
+  l_push_text(L, job->serial);
+  lua_call(L, 1, 1);
+  if (lua_isstring(L, -1))
+    luaws_buf_append_str(job->out, l_check_text(L, -1));
+  else
+    job->wrong = luaL_typename(L, -1);
+  return 0;
+}
+
 static int prompt_mfa(void *arg, struct luaws_str serial, struct luaws_buf *out,
                       struct luaws_error *err) {
   struct callbacks *c = arg;
-  int rc = 0;
+  struct mfa_job job = {.callbacks = c, .serial = serial, .out = out};
   if (!lua_checkstack(c->L, 1)) return luaws_error_memory(err);
-  lua_State *co = lua_newthread(c->L);
-  lua_rawgeti(co, LUA_REGISTRYINDEX, c->mfa_prompt);
-  lua_pushlstring(co, serial.ptr, serial.len);
-  if (!call(co, 1)) {
+  const char *problem = run(c->L, ask_function, &job);
+  int rc = 0;
+  if (problem)
     rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
-                         "mfa_prompt: %s", lua_tostring(co, -1));
-  } else if (lua_isstring(co, -1)) {
-    struct luaws_str code;
-    code.ptr = lua_tolstring(co, -1, &code.len);
-    luaws_buf_append_str(out, code);
-  } else {
+                         "mfa_prompt: %s", problem);
+  else if (job.wrong)
     rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
-                         "mfa_prompt returned a %s instead of a code",
-                         luaL_typename(co, -1));
-  }
+                         "mfa_prompt returned a %s instead of a code", job.wrong);
   lua_pop(c->L, 1);
   return rc;
 }
@@ -129,6 +143,7 @@ static bool read_expiry(lua_State *L, int64_t *out) {
   return type == LUA_TNIL || type == LUA_TNUMBER || type == LUA_TSTRING;
 }
 
+/* May raise, from the table's metamethods, before it has made anything. */
 static int make(struct luaws_provider_task *task, lua_State *co,
                 struct luaws_credentials **out, struct luaws_error *err) {
   struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
@@ -152,21 +167,37 @@ static int make(struct luaws_provider_task *task, lua_State *co,
   return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
+struct load_job {
+  struct luaws_provider_task *task;
+  struct luaws_credentials **out;
+  struct luaws_error *err;
+  int rc;
+};
+
+static int load(lua_State *L) {
+  struct load_job *job = lua_touserdata(L, 1);
+  const struct own_provider *p = job->task->provider->arg;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, p->load);
+  lua_createtable(L, 0, 2);
+  l_push_text(L, job->task->profile_name);
+  lua_setfield(L, -2, "profile_name");
+  lua_pushboolean(L, job->task->refresh);
+  lua_setfield(L, -2, "refresh");
+  lua_call(L, 1, 1);
+  job->rc = make(job->task, L, job->out, job->err);
+  return 0;
+}
+
 static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
                 struct luaws_error *err) {
   struct own_provider *p = task->provider->arg;
-  if (!lua_checkstack(p->L, 1)) return luaws_error_memory(err);
-  lua_State *co = lua_newthread(p->L);
-  lua_rawgeti(co, LUA_REGISTRYINDEX, p->load);
-  lua_createtable(co, 0, 2);
-  lua_pushlstring(co, task->profile_name.ptr, task->profile_name.len);
-  lua_setfield(co, -2, "profile_name");
-  lua_pushboolean(co, task->refresh);
-  lua_setfield(co, -2, "refresh");
-  int rc = call(co, 1) ? make(task, co, out, err)
-                       : luaws_provider_failed(task, err, "%s", lua_tostring(co, -1));
-  lua_pop(p->L, 1);
-  return rc;
+  lua_State *L = p->L;
+  struct load_job job = {.task = task, .out = out, .err = err};
+  if (!lua_checkstack(L, 1)) return luaws_error_memory(err);
+  const char *problem = run(L, load, &job);
+  if (problem) job.rc = luaws_provider_failed(task, err, "%s", problem);
+  lua_pop(L, 1);
+  return job.rc;
 }
 
 int l_credentials_providers(lua_State *L) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "l_core.h"
+#include "l_text.h"
 
 #define FILE_TYPE "luaws.file"
 
@@ -78,14 +79,17 @@ static void source_release(void *owner) {
 }
 
 static struct l_source *source_new(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  int ref = luaL_ref(L, LUA_REGISTRYINDEX);
   struct l_source *s = malloc(sizeof *s);
-  if (!s) return NULL;
+  if (!s) {
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    return NULL;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   *s = (struct l_source){
-      .L = lua_tothread(L, -1), .ref = LUA_NOREF, .rest_ref = LUA_NOREF, .fd = -1};
+      .L = lua_tothread(L, -1), .ref = ref, .rest_ref = LUA_NOREF, .fd = -1};
   lua_pop(L, 1);
-  lua_pushvalue(L, index);
-  s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return s;
 }
 
@@ -107,36 +111,54 @@ static ptrdiff_t take_rest(struct l_source *s, char *dst, size_t max) {
   return (ptrdiff_t)n;
 }
 
-/* Calls the function for its next chunk: a string, or nil (or "") at the end. */
+/* Calls the function and keeps the chunk that it returns: true, nil at the end, or the
+   name of what is no chunk. Protected: the loop that asks must not be left by an error.
+ */
+static int next_chunk(lua_State *L) {
+  struct l_source *s = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1)) return 1;
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pushstring(L, luaL_typename(L, -1));
+    return 1;
+  }
+  if (lua_rawlen(L, -1) == 0) return 0;
+  s->rest_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  s->rest_at = 0;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* 1 when there is a chunk, 0 at the end, or a negative code. */
+static int ask_function(struct l_source *s, struct luaws_error *err) {
+  lua_State *L = s->L;
+  int rc = 0;
+  lua_pushcfunction(L, next_chunk);
+  lua_pushlightuserdata(L, s);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    rc = luaws_error_set(err, LUAWS_E_IO, "IOError",
+                         "the function that gives the body failed: %s", l_error_text(L));
+  } else if (lua_isstring(L, -1)) {
+    rc = luaws_error_set(err, LUAWS_E_IO, "IOError",
+                         "the function that gives the body returned a %s, not a string",
+                         lua_tostring(L, -1));
+  } else {
+    rc = lua_toboolean(L, -1);
+  }
+  lua_pop(L, 1);
+  return rc;
+}
+
+/* The next chunk of a function: a string, or nil (or "") at the end. */
 static ptrdiff_t function_read(void *owner, char *dst, size_t max,
                                struct luaws_error *err) {
   struct l_source *s = owner;
-  lua_State *L = s->L;
+  if (!lua_checkstack(s->L, 8)) return luaws_error_memory(err);
   ptrdiff_t n = take_rest(s, dst, max);
   if (n > 0) return n;
-  if (!lua_checkstack(L, 8)) return luaws_error_memory(err);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
-  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
-    const char *text = luaL_tolstring(L, -1, NULL);
-    luaws_error_set(err, LUAWS_E_IO, "IOError",
-                    "the function that gives the body failed: %s", text);
-    lua_pop(L, 2);
-    return LUAWS_E_IO;
-  }
-  if (lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) == 0)) {
-    lua_pop(L, 1);
-    return 0;
-  }
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    luaws_error_set(err, LUAWS_E_IO, "IOError",
-                    "the function that gives the body returned a %s, not a string",
-                    luaL_typename(L, -1));
-    lua_pop(L, 1);
-    return LUAWS_E_IO;
-  }
-  s->rest_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  s->rest_at = 0;
-  return take_rest(s, dst, max);
+  int rc = ask_function(s, err);
+  return rc == 1 ? take_rest(s, dst, max) : rc;
 }
 
 static int stream_function(lua_State *L, int index, struct luaws_stream *out,
@@ -165,6 +187,7 @@ static int stream_string(lua_State *L, int index, struct luaws_stream *out,
 /* A pipe, a terminal: read as it comes. */
 static ptrdiff_t pipe_read(void *owner, char *dst, size_t max, struct luaws_error *err) {
   struct l_source *s = owner;
+  if (!lua_checkstack(s->L, 1)) return luaws_error_memory(err);
   lua_rawgeti(s->L, LUA_REGISTRYINDEX, s->ref);
   luaL_Stream *file = lua_touserdata(s->L, -1);
   lua_pop(s->L, 1);
@@ -231,30 +254,28 @@ static int open_file(lua_State *L, int index, const struct l_file *f, int *fd, b
 static int stream_file(lua_State *L, int index, struct luaws_stream *out,
                        struct luaws_error *err) {
   struct l_file *f = lua_touserdata(L, index);
+  struct l_source *s = source_new(L, index);
+  if (!s) return luaws_error_memory(err);
   bool ours = false;
   int fd = -1;
   int rc = open_file(L, index, f, &fd, &ours, err);
-  if (rc) return rc;
+  if (rc == 0 && ours) s->fd = fd;
   struct stat st = {0};
-  struct l_source *s = NULL;
   int64_t left = 0;
-  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+  if (rc == 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
     rc = luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: not a regular file", f->path);
-  } else {
+  } else if (rc == 0) {
     left = st.st_size > f->offset ? st.st_size - f->offset : 0;
     if (f->length > left) {
       rc = luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
                            "%s: has %lld bytes from offset %lld on, not %lld", f->path,
                            (long long)left, (long long)f->offset, (long long)f->length);
-    } else if (!(s = source_new(L, index))) {
-      rc = luaws_error_memory(err);
     }
   }
   if (rc) {
-    if (ours) close(fd);
+    source_release(s);
     return rc;
   }
-  if (ours) s->fd = fd;
   f->sent = 0;
   *out = (struct luaws_stream){.kind = LUAWS_STREAM_FILE,
                                .length = f->length >= 0 ? f->length : left,

@@ -261,4 +261,50 @@ describe("aws.async", function()
       peer:stop()
     end)
   end)
+
+  describe("a function that gives a body", function()
+    local function upload(peer, fn)
+      return aws.client("s3", { region_name = "us-east-1", endpoint_url = peer.url,
+        config = { retries = { total_max_attempts = 1 }, signature_version = "unsigned" } }):put_object{
+        Bucket = "bucket", Key = "key", Body = fn }
+    end
+
+    it("may cancel the task that sends it", function()
+      local peer = server.start()
+      peer:reply{ body = "" }
+      local task, count = nil, 0
+      task = async.spawn(function()
+        return upload(peer, function()
+          count = count + 1
+          if count == 2 then
+            task:cancel()
+            collectgarbage()
+          end
+          return ("x"):rep(100000)
+        end)
+      end)
+      local ok, err = pcall(task.await, task)
+      assert.is_false(ok)
+      assert.equal("CancelledError", err.kind)
+      async.sleep(0.01)
+      peer:stop()
+    end)
+
+    it("may fail with an error that cannot be shown", function()
+      local peer = server.start()
+      peer:reply({ body = "", times = 2 })
+      local bad = setmetatable({}, { __tostring = function()
+        error("no text")
+      end })
+      for _ = 1, 2 do
+        local ok, err = pcall(upload, peer, function()
+          error(bad)
+        end)
+        assert.is_false(ok)
+        assert.matches("the function that gives the body failed: .*no text", tostring(err))
+      end
+      assert.is_false(core.busy())
+      peer:stop()
+    end)
+  end)
 end)

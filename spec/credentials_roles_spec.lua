@@ -209,6 +209,7 @@ source_profile = base
         for _, case in ipairs{
           { nil, "there is nobody to ask" },
           { function() error("gone fishing") end, "gone fishing" },
+          { function() error(setmetatable({}, { __tostring = function() error("no text") end })) end, "no text" },
           { function() return nil end, "mfa_prompt returned a nil instead of a code" },
         } do
           local session = w.session{ profile_name = "m", mfa_prompt = case[1] }

@@ -31,9 +31,9 @@ ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, cha
     }
     break;
   case LUAWS_STREAM_FUNCTION:
-    n = s->read(s->owner, dst, max, err);
-    if (n < 0) return n;
-    break;
+    n = s->read(s->owner, dst, max, err); /* upon which *s may be gone */
+    if (n > 0) *position += n;
+    return n;
   }
   *position += n;
   if (s->told) *s->told = *position;

@@ -117,14 +117,18 @@ static void clean(struct luaws_exchange *x) {
   luaws_buf_reset(&x->body);
   luaws_arena_reset(&x->arena);
   luaws_error_clear(&x->err);
+  luaws_stream_release(&x->orphan);
   free(x->fill);
   *x = (struct luaws_exchange){.arena = x->arena, .body = x->body};
 }
 
 void luaws_exchange_free(struct luaws_exchange *x) {
   if (!x) return;
-  if (x->filling) {
+  if (x->filling) { /* by its body's function, which is therefore kept until it returns */
+    struct luaws_stream *body = (struct luaws_stream *)&x->request->body;
     x->free_later = true;
+    x->orphan = *body;
+    *body = (struct luaws_stream){0};
     return;
   }
   if (!x->finished) {

@@ -98,7 +98,8 @@ enum { LUAWS_READ_AGAIN = -100 };
    ReadTimeoutError, ConnectionClosedError, … */
 ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
                               struct luaws_error *err);
-/* Cancels what is under way. From its own stream function, it goes when that returns. */
+/* Cancels what is under way. From its own stream function, it goes when that returns, and
+   then releases the request's body, which it takes over. */
 void luaws_exchange_free(struct luaws_exchange *x);
 
 #endif

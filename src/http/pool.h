@@ -93,8 +93,9 @@ struct luaws_exchange {
   bool recv_paused, send_paused;
   bool fill_ended;
   bool filling;    /* its stream function is being called */
-  bool free_later; /* freed while filling */
+  bool free_later; /* freed while filling, and the stream is an orphan */
   bool fill_due, done_due, done_told, progress_due;
+  struct luaws_stream orphan; /* the request's body, kept until its function returns */
 };
 
 /* Refuses what would break the framing: LUAWS_E_ARGUMENT, kind "ValueError". */
