@@ -10,6 +10,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,11 +234,24 @@ static int set_modified(lua_State *L) {
   return 1;
 }
 
+/* core.terminal_columns(io file) → how wide the terminal is that it writes to, or nil */
+static int terminal_columns(lua_State *L) {
+  luaL_Stream *io = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  struct winsize size;
+  if (!io->closef || !isatty(fileno(io->f))) return 0;
+  bool known = ioctl(fileno(io->f), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  lua_pushinteger(L, known ? size.ws_col : 80);
+  return 1;
+}
+
 void l_files_open(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"target", target_new},         {"file_status", file_status},
-      {"list_folder", list_folder},   {"make_folder", make_folder},
-      {"set_modified", set_modified}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"target", target_new},
+                                       {"file_status", file_status},
+                                       {"list_folder", list_folder},
+                                       {"make_folder", make_folder},
+                                       {"set_modified", set_modified},
+                                       {"terminal_columns", terminal_columns},
+                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", target_close}, {"__close", target_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"write", target_write},

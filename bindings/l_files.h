@@ -13,8 +13,8 @@
 int l_target_write(lua_State *L, int index, int64_t offset, const char *ptr, size_t len,
                    struct luaws_error *err);
 
-/* Adds target, file_status, list_folder, make_folder and set_modified to the table on the
-   top. */
+/* Adds target, file_status, list_folder, make_folder, set_modified and terminal_columns
+   to the table on the top. */
 void l_files_open(lua_State *L);
 
 #endif

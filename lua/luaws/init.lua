@@ -69,6 +69,7 @@ local LAZY = {
   dynamodb = "luaws.dynamodb",
   stubber = "luaws.stubber",
   errors = "luaws.errors",
+  progress = "luaws.progress",
 }
 
 return setmetatable(aws, {
