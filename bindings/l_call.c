@@ -56,7 +56,7 @@ static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
   if (!c->call) luaL_error(L, "not enough memory");
   c->call->on_ready = l_wait_wake;
   c->call->owner = &c->wait;
-  c->call->hooks = hooks & ((1u << LUAWS_HOOK_COUNT) - 1);
+  c->call->hooks = (hooks & ((1u << LUAWS_HOOK_COUNT) - 1)) | 1u << LUAWS_HOOK_IDENTITY;
   return c;
 }
 
@@ -185,6 +185,11 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx) {
     case LUAWS_STEP_HOOK:
       lua_pushvalue(L, CLIENT);
       lua_pushvalue(L, CALL);
+      if (c->call->hook == LUAWS_HOOK_IDENTITY) {
+        lua_pushvalue(L, PARAMS);
+        call_hook(L, "identify", 3, 0, ctx, call_continue);
+        break;
+      }
       lua_pushinteger(L, c->call->hook);
       lua_pushvalue(L, PARAMS);
       call_hook(L, "run", 4, 0, ctx, call_continue);
@@ -502,6 +507,20 @@ static int call_set_signature_version(lua_State *L) {
   return 0;
 }
 
+/* call:set_keys(access key, secret key, session token): what it is signed with */
+static int call_set_keys(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  struct luaws_credentials_init init = {.access_key = l_check_text(L, 2),
+                                        .secret_key = l_check_text(L, 3),
+                                        .token = l_check_text(L, 4),
+                                        .method = LUAWS_STR("s3express")};
+  struct luaws_credentials *keys = luaws_credentials_new(&init);
+  if (!keys) return luaL_error(L, "not enough memory");
+  luaws_credentials_release(call->credentials);
+  call->credentials = keys;
+  return 0;
+}
+
 /* call:answer(status, headers, body): in place of the network. */
 static int call_answer(lua_State *L) {
   struct luaws_call *call = check_call(L);
@@ -627,7 +646,7 @@ static int call_set_retry_delay(lua_State *L) {
   return 0;
 }
 
-/* core.set_hooks{ mask =, params =, run =, after = }: lua/luaws/hooks.lua */
+/* core.set_hooks{ mask =, params =, run =, after =, identify = }: lua/luaws/hooks.lua */
 static int set_hooks(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -654,6 +673,7 @@ void l_call_open(lua_State *L) {
       {"endpoint_params", call_endpoint_params},
       {"set_endpoint_param", call_set_endpoint_param},
       {"set_signature_version", call_set_signature_version},
+      {"set_keys", call_set_keys},
       {"answer", call_answer},
       {"status", call_status},
       {"response_headers", call_response_headers},

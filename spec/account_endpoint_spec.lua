@@ -56,8 +56,8 @@ describe("an endpoint with an account in it", function()
   it("waits for a provider of credentials", function()
     local script = os.tmpname()
     local file = assert(io.open(script, "w"))
-    file:write('sleep 0.05; echo \'{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","AccountId":"' .. ACCOUNT
-      .. '"}\'\n')
+    file:write('sleep 0.05; echo \'{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","AccountId":"'
+      .. ACCOUNT .. '"}\'\n')
     file:close()
     local config = os.tmpname()
     file = assert(io.open(config, "w"))

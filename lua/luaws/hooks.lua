@@ -396,6 +396,11 @@ function hooks.after(client, operation, ok, result, params, context)
   return result
 end
 
+--- Gives a call the keys of its bucket, where those of the client will not do.
+function hooks.identify(client, call, params)
+  return require("luaws.s3_express").identify(client, call, params)
+end
+
 --- What a listener of getattr.SERVICE.NAME offers for a name that a client does not have.
 function hooks.getattr(client, name)
   local emitter = emitter_of(client)

@@ -21,7 +21,8 @@ static int choose_scheme(const struct luaws_call *call,
   *out = NULL;
   for (size_t i = 0; i < e->auth_scheme_count; i++) {
     const struct luaws_auth_scheme *a = &e->auth_schemes[i];
-    if (luaws_str_is(a->name, "sigv4") || luaws_str_is(a->name, "sigv4a")) {
+    if (luaws_str_is(a->name, "sigv4") || luaws_str_is(a->name, "sigv4a") ||
+        luaws_str_is(a->name, "sigv4-s3express")) {
       *out = a;
       return 0;
     }
@@ -30,6 +31,13 @@ static int choose_scheme(const struct luaws_call *call,
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "UnsupportedSignatureVersionError",
                          "Signature version(s) are not supported: %.*s",
                          LUAWS_STR_ARG(e->auth_schemes[0].name));
+}
+
+bool luaws_call_wants_identity(const struct luaws_call *call) {
+  const struct luaws_auth_scheme *scheme;
+  return call->endpoint->auth_scheme_count && luaws_call_wants_credentials(call) &&
+         choose_scheme(call, &scheme, NULL) == 0 &&
+         luaws_str_is(scheme->name, "sigv4-s3express");
 }
 
 /* S3 and its kin sign the path as it is sent and always send the hash of the body. */
@@ -97,6 +105,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
       .add_content_sha256 = s3 && !call->presign,
       .double_encode = !s3,
       .normalize_path = !s3,
+      .s3express = scheme && luaws_str_is(scheme->name, "sigv4-s3express"),
       .presign = call->presign,
       .expires_s = call->presign_expires_s,
       .cache = c->keys,

@@ -405,6 +405,13 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         return LUAWS_STEP_HOOK;
       break;
     case GET_CREDENTIALS:
+      if (luaws_call_wants_identity(call)) {
+        if (by_way_of(call, LUAWS_HOOK_IDENTITY, LIMIT_RATE)) return LUAWS_STEP_HOOK;
+        rc =
+            luaws_error_set(&err, LUAWS_E_CREDENTIALS, "UnsupportedSignatureVersionError",
+                            "Signature version(s) are not supported: sigv4-s3express");
+        break;
+      }
       rc = get_credentials(call, &err);
       if (rc == 0) call->stage = LIMIT_RATE;
       break;

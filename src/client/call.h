@@ -29,7 +29,10 @@ enum luaws_hook {
   LUAWS_HOOK_BEFORE_PARSE, /* before-parse: a response has come */
   LUAWS_HOOK_RESPONSE_RECEIVED, /* response-received */
   LUAWS_HOOK_NEEDS_RETRY, /* needs-retry: retry_delay_ms holds the policy's decision */
-  LUAWS_HOOK_COUNT
+  LUAWS_HOOK_COUNT,
+  /* No event of botocore's: the call is to be signed with a bucket's own keys, which the
+     owner has to give (call->credentials). */
+  LUAWS_HOOK_IDENTITY = 16
 };
 
 enum luaws_step {

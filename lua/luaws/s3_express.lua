@@ -1,0 +1,83 @@
+--- S3 Express: requests to a directory bucket are signed with the keys of a session with that bucket.
+---
+--- A client keeps the sessions of the buckets used last. They are good for some minutes; one is renewed a
+--- little before it ends, by one call that others wait for.
+local core = require("luaws.core")
+
+local s3_express = {}
+
+local MAX_BUCKETS = 100
+local RENEWED_BEFORE_S = 45 -- if that can be done
+local UNUSED_BEFORE_S = 10
+
+-- client → { [bucket] = session, used = n, count = n }
+local caches = setmetatable({}, { __mode = "k" })
+
+local function forget_oldest(sessions)
+  local oldest, since
+  for bucket, session in pairs(sessions.by_bucket) do
+    if not since or session.used < since then
+      oldest, since = bucket, session.used
+    end
+  end
+  sessions.by_bucket[oldest] = nil
+  sessions.count = sessions.count - 1
+end
+
+local function find(client, bucket)
+  local sessions = caches[client]
+  if not sessions then
+    sessions = { by_bucket = {}, count = 0, uses = 0 }
+    caches[client] = sessions
+  end
+  local session = sessions.by_bucket[bucket]
+  if not session then
+    if sessions.count == MAX_BUCKETS then
+      forget_oldest(sessions)
+    end
+    session = { expires = 0 }
+    sessions.by_bucket[bucket] = session
+    sessions.count = sessions.count + 1
+  end
+  sessions.uses = sessions.uses + 1
+  session.used = sessions.uses
+  return session
+end
+
+local function renew(session, client, bucket)
+  local keys = client:create_session{ Bucket = bucket }.Credentials
+  session.keys = keys
+  session.expires = keys.Expiration
+end
+
+-- Within tasks one renews and the others wait.
+local function renew_once(session, client, bucket)
+  if not core.task() then
+    return renew(session, client, bucket)
+  end
+  local task = session.task
+  if not task or task:done() then
+    task = require("luaws.async").spawn(renew, session, client, bucket)
+    session.task = task
+  end
+  task:await()
+end
+
+--- Gives a call the keys that it is to be signed with.
+---@param client table
+---@param call userdata
+---@param params table the call's own
+function s3_express.identify(client, call, params)
+  local bucket = params.Bucket
+  local session = find(client, bucket)
+  local left = session.expires - os.time()
+  if left <= UNUSED_BEFORE_S then
+    renew_once(session, client, bucket)
+  elseif left <= RENEWED_BEFORE_S then
+    pcall(renew_once, session, client, bucket)
+  end
+  local keys = session.keys
+  call:set_keys(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken)
+end
+
+return s3_express
