@@ -122,7 +122,8 @@ describe("what is printed", function()
         .. "[sso-session c]\nsso_start_url = https://c/\nsso_region = eu-west-1\n")
       write(w.home .. "/.aws/sso/cache/" .. sha("sha1sum", "c") .. ".json", cjson.encode{
         accessToken = "SECRET-access", expiresAt = iso(NOW + 60), clientId = "id",
-        clientSecret = "SECRET-client", refreshToken = "SECRET-refresh", registrationExpiresAt = iso(NOW + 9999) })
+        clientSecret = "SECRET-client", refreshToken = "SECRET-refresh",
+        registrationExpiresAt = iso(NOW + 9999) })
       peer:reply({ body = '{"accessToken":"SECRET-new","expiresIn":9999,"refreshToken":"SECRET-newer"}' },
         { body = '{"roleCredentials":{"accessKeyId":"AK","secretAccessKey":"SECRET-sso",'
           .. '"sessionToken":"SECRET-t","expiration":' .. NOW + 3600 .. '000}}' })
@@ -136,7 +137,8 @@ describe("what is printed", function()
           accountId = "1", expiresAt = iso(NOW) }, refreshToken = "SECRET-refresh", dpopKey = key,
         clientId = "arn:aws:signin:::devtools/same-device" })
       peer:reply{ body = '{"accessToken":{"accessKeyId":"AK","secretAccessKey":"SECRET-n",'
-        .. '"sessionToken":"SECRET-t"},"tokenType":"aws_sigv4","expiresIn":900,"refreshToken":"SECRET-refreshed"}' }
+        .. '"sessionToken":"SECRET-t"},"tokenType":"aws_sigv4","expiresIn":900,'
+        .. '"refreshToken":"SECRET-refreshed"}' }
       return "l", nil, "login found", key:match("\n(%S+)")
     end,
     ["a program"] = function()

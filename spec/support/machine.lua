@@ -50,7 +50,8 @@ function machine.new(config, env)
     machine.write(home .. "/.aws/config", config)
   end
   function w.session(opts)
-    local all = { _env = w.env, _home = home, region_name = "eu-west-1", _clock = function()
+    local all = { _env = w.env, _home = home, region_name = not w.env.AWS_DEFAULT_REGION and "eu-west-1" or nil,
+      _clock = function()
       return w.now
     end }
     for name, value in pairs(opts or {}) do
