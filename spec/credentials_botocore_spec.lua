@@ -26,8 +26,8 @@ local function summary(request)
   end
   local h = request.headers
   local key, scope = (h.authorization or ""):match("^AWS4%-HMAC%-SHA256 Credential=([^/]+)/%d+/([^,]+),")
-  local all = { method = request.method, target = request.target:gsub("^/%d+", ""), form = next(form) and form,
-    authorization = key and key .. "/" .. scope or h.authorization }
+  local all = { method = request.method, target = request.target:gsub("^/%d+", ""),
+    form = next(form) and form, authorization = key and key .. "/" .. scope or h.authorization }
   for _, name in ipairs{ "x-amz-security-token", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token",
     "x-aws-ec2-metadata-token-ttl-seconds" } do
     all[name] = h[name]

@@ -445,6 +445,27 @@ static void what_is_asked_for_and_not_there_is_refused(void **state) {
 
 /* ---- what is given in code ---- */
 
+static void mfa_needs_somebody_to_ask(void **state) {
+  struct world w = {0};
+  struct luaws_credentials *a = NULL;
+  struct luaws_error err = {0};
+  (void)state;
+  open_world(&w,
+             "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = default\n"
+             "mfa_serial = the-serial\naws_access_key_id = a\n"
+             "aws_secret_access_key = s\n",
+             NULL);
+  struct luaws_chain *c = luaws_chain_new(&w.context);
+  assert_int_equal(luaws_chain_get(c, NULL, &a, &err), LUAWS_E_CREDENTIALS);
+  assert_string_equal(luaws_error_message(&err),
+                      "Error when retrieving credentials from assume-role: an MFA code "
+                      "for the-serial is needed, and there is nobody to ask (a session "
+                      "takes mfa_prompt, a function)");
+  luaws_error_clear(&err);
+  luaws_chain_free(c);
+  close_world(&w);
+}
+
 static void keys_given_in_code_are_checked_and_win(void **state) {
   struct world w = {.env = {"AWS_ACCESS_KEY_ID", "E", "AWS_SECRET_ACCESS_KEY", "S"}};
   struct luaws_credentials *a = NULL;
@@ -513,6 +534,7 @@ int main(void) {
       cmocka_unit_test(a_refresh_that_took_its_time_is_used_when_it_is_there),
       cmocka_unit_test(keys_in_the_environment_are_read_again_when_they_expire),
       cmocka_unit_test(what_is_asked_for_and_not_there_is_refused),
+      cmocka_unit_test(mfa_needs_somebody_to_ask),
       cmocka_unit_test(keys_given_in_code_are_checked_and_win),
       cmocka_unit_test(describing_credentials_shows_no_secret),
   };

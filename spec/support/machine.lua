@@ -50,10 +50,11 @@ function machine.new(config, env)
     machine.write(home .. "/.aws/config", config)
   end
   function w.session(opts)
-    local all = { _env = w.env, _home = home, region_name = not w.env.AWS_DEFAULT_REGION and "eu-west-1" or nil,
-      _clock = function()
+    local function clock()
       return w.now
-    end }
+    end
+    local all = { _env = w.env, _home = home, _clock = clock }
+    all.region_name = not w.env.AWS_DEFAULT_REGION and "eu-west-1" or nil
     for name, value in pairs(opts or {}) do
       all[name] = value
     end
