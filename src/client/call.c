@@ -48,6 +48,11 @@ static void ready(void *arg) {
 
 /* parameters → validate */
 static int validate(struct luaws_call *call, struct luaws_error *err) {
+  if (call->operation->flags & LUAWS_OP_EVENTS_IN) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "NotImplementedError",
+                           "%.*s takes a stream of events, which cannot be sent yet",
+                           LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)));
+  }
   if (call->client->config->parameter_validation == LUAWS_NO) return 0;
   return luaws_validate(call->operation, call->params, err);
 }
