@@ -19,6 +19,7 @@ struct l_file {
   int64_t offset;
   int64_t length; /* -1: to the end */
   int64_t sent;
+  int64_t max_bytes_per_s;
   char path[]; /* "" for an io file's */
 };
 
@@ -34,6 +35,7 @@ int l_file(lua_State *L) {
   f->offset = offset;
   f->length = length;
   f->sent = 0;
+  f->max_bytes_per_s = luaL_optinteger(L, 4, 0);
   if (is_io) {
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
@@ -281,6 +283,7 @@ static int stream_file(lua_State *L, int index, struct luaws_stream *out,
                                .length = f->length >= 0 ? f->length : left,
                                .fd = fd,
                                .offset = f->offset,
+                               .max_bytes_per_s = f->max_bytes_per_s,
                                .told = &f->sent,
                                .release = source_release,
                                .owner = s};

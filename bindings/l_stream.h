@@ -16,7 +16,7 @@ bool l_is_stream(lua_State *L, int index);
 int l_stream_from(lua_State *L, int index, struct luaws_stream *out,
                   struct luaws_error *err);
 
-/* aws.file(path or io file [, offset [, length]]) */
+/* aws.file(path or io file [, offset [, length [, most bytes a second]]]) */
 int l_file(lua_State *L);
 
 void l_stream_open(lua_State *L);

@@ -103,6 +103,7 @@ int luaws_aws_chunked_wrap(struct luaws_stream *body,
   bool again = body->kind != LUAWS_STREAM_FUNCTION || body->rewind;
   *body = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION,
                                 .length = -1,
+                                .max_bytes_per_s = c->body.max_bytes_per_s,
                                 .read = read_chunked,
                                 .rewind = again ? rewind_all : NULL,
                                 .release = release,

@@ -234,6 +234,10 @@ bool luaws_exchange_prepare(struct luaws_exchange *x, struct luaws_slot *slot) {
     slot->has_target = x->target;
   }
   set_proxy(c, slot, x->proxy);
+  if (slot->speed != x->request->body.max_bytes_per_s) {
+    slot->speed = x->request->body.max_bytes_per_s;
+    c->easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)slot->speed);
+  }
   if (slot->streams != x->options.stream) {
     slot->streams = x->options.stream;
     c->easy_setopt(easy, CURLOPT_BUFFERSIZE,

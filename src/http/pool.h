@@ -25,6 +25,7 @@ struct luaws_slot {
   bool has_method; /* CURLOPT_CUSTOMREQUEST is set */
   bool has_target; /* CURLOPT_REQUEST_TARGET is set */
   bool streams;    /* the larger receive buffer is set */
+  int64_t speed;   /* the limit that is set; 0 = none */
   const struct luaws_proxy *proxy;
   char message[CURL_ERROR_SIZE];
 };

@@ -105,6 +105,21 @@ function config.resolve(given)
   return all
 end
 
+--- The same settings for one of so many transfers at once: of the bandwidth it has its share.
+---@param resolved table
+---@param count integer
+function config.share(resolved, count)
+  if not resolved.max_bandwidth or count <= 1 then
+    return resolved
+  end
+  local one = setmetatable({}, resolved_mt)
+  for name, value in pairs(resolved) do
+    one[name] = value
+  end
+  one.max_bandwidth = math.max(1, resolved.max_bandwidth // count)
+  return one
+end
+
 -- ---- ExtraArgs ----
 
 local function words(text)

@@ -10,9 +10,9 @@ local READ_BYTES = 1024 * 1024
 local File = {}
 local file_mt = { __name = "luaws.transfer.file", __index = File }
 
---- A body that is this range of the file.
-function File:range(first, length)
-  return core.file(self._file, self._first + first, length)
+--- A body that is this range of the file, sent no faster than so many bytes a second.
+function File:range(first, length, speed)
+  return core.file(self._file, self._first + first, length, speed)
 end
 
 local Stream = {}

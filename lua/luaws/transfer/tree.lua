@@ -186,12 +186,14 @@ end
 
 local function carry_out(job, plan, from, one, delete)
   local total = meter.new(job.opts.Callback, plan.bytes)
+  local at_once = job.opts.concurrency or DEFAULT_CONCURRENCY
+  job.config = config.share(job.config, math.min(at_once, #plan.files))
   local tell = job.opts.Callback and function(bytes)
     total:add(bytes)
   end
   async.map(plan.files, function(name)
     one(job, name, from[name], tell)
-  end, { concurrency = job.opts.concurrency or DEFAULT_CONCURRENCY })
+  end, { concurrency = at_once })
   delete(job, plan.deleted)
 end
 

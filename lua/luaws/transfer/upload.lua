@@ -24,11 +24,10 @@ end
 -- Sends one body, as an object or as a part of one.
 local function send(job, method, params, length)
   local limiter, file = job.config.limiter, type(params.Body) == "userdata" and params.Body
-  if limiter then
-    limiter:consume(length)
-  end
   if file then
-    job.meter:watch(file)
+    job.meter:watch(file) -- the core keeps to its speed
+  elseif limiter then
+    limiter:consume(length)
   end
   local answer = job.client[method](job.client, params)
   job.meter:sent(file or params.Body, length)
@@ -60,12 +59,14 @@ end
 local function of_file(job)
   local source, size = job.source, job.source.size
   if size < job.config.multipart_threshold then
-    return put(job, source:range(0, size), size)
+    return put(job, source:range(0, size, job.config.max_bandwidth or nil), size)
   end
   local part_size = config.part_size(job.config.multipart_chunksize, size)
+  local at_once = math.min(job.config.concurrency, (size + part_size - 1) // part_size)
+  local speed = job.config.max_bandwidth and math.max(1, job.config.max_bandwidth // at_once) or nil
   in_parts(job, function(id)
     return multipart.each(size, part_size, job.config.concurrency, function(number, first, length)
-      return send_part(job, id, number, source:range(first, length), length)
+      return send_part(job, id, number, source:range(first, length, speed), length)
     end)
   end)
 end
