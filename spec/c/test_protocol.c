@@ -132,7 +132,8 @@ static int close_models(void **state) {
 }
 
 int main(void) {
-  static const char *const files[] = {"requests", "answers", "errors", "cbor"};
+  static const char *const files[] = {"requests", "answers", "errors", "cbor",
+                                      "event_streams"};
   enum { MOST = 500 };
   static struct CMUnitTest tests[MOST];
   size_t count = 0;

@@ -4,6 +4,7 @@
    {"service", "operation", "params", "endpoint"?, "token"?}
      -> {"method", "host", "path", "query", "headers": [[name, value]], "body": base64}
    {"service", "operation", "status", "headers": {}, "body": base64 | "text"}
+   (with "gathered": true the body of an event stream is whole)
      -> {"result": {}, "request_id"?}, and of an error "code", "message", "shape", …
    {"service", "operation", "check": params} -> {}
 
@@ -175,7 +176,8 @@ static int do_parse(struct wire *t, const struct luaws_service *service,
                           .response = &r,
                           .out = &w.base,
                           .arena = &t->arena,
-                          .parser = t->parser};
+                          .parser = t->parser,
+                          .gathered = luaws_tree_flag(line, "gathered")};
   const struct luaws_protocol *protocol = t->protocol;
   struct luaws_str request_id = LUAWS_STR_NONE;
   struct luaws_service_error e = {0}, peeked = {0};
