@@ -18,13 +18,46 @@ void l_error_set_metatable(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* Takes the text before mark, and mark, off the front of s; false when it is not there.
+ */
+static bool take_until(struct luaws_str *s, struct luaws_str mark,
+                       struct luaws_str *text) {
+  ptrdiff_t at = luaws_str_find_str(*s, mark);
+  if (at < 0) return false;
+  *text = luaws_str_sub(*s, 0, (size_t)at);
+  *s = luaws_str_sub(*s, (size_t)at + mark.len, s->len);
+  return true;
+}
+
+static void set_part(lua_State *L, const char *name, struct luaws_str s) {
+  lua_pushlstring(L, s.ptr ? s.ptr : "", s.len);
+  lua_setfield(L, -2, name);
+}
+
+/* What a service answered to a call that the core made itself (AssumeRole, ...) comes as
+   the line that is printed of it: taken apart, it has a code as any other. */
+static bool set_service_error(lua_State *L, struct luaws_str line) {
+  struct luaws_str none, code, operation;
+  if (!take_until(&line, LUAWS_STR("An error occurred ("), &none) || none.len ||
+      !take_until(&line, LUAWS_STR(") when calling the "), &code) ||
+      !take_until(&line, LUAWS_STR(" operation: "), &operation)) {
+    return false;
+  }
+  set_part(L, "code", code);
+  set_part(L, "operation_name", operation);
+  set_part(L, "message", line);
+  return true;
+}
+
 static int make_table(lua_State *L) {
   const struct luaws_error *err = lua_touserdata(L, 1);
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 4);
   lua_pushstring(L, err->kind ? err->kind : "BotoCoreError");
   lua_setfield(L, -2, "kind");
-  lua_pushstring(L, luaws_error_message(err));
-  lua_setfield(L, -2, "message");
+  struct luaws_str message = luaws_str_from(luaws_error_message(err));
+  if (err->code != LUAWS_E_SERVICE || !set_service_error(L, message)) {
+    set_part(L, "message", message);
+  }
   l_error_set_metatable(L);
   return 1;
 }

@@ -138,8 +138,8 @@ describe("credentials of aws login", function()
       local session = w.session{ profile_name = "l" }
       local err = raised(session.get_credentials, session)
       assert.equal(case[2], err.kind, i .. tostring(err))
-      assert.matches(case[3], err.message, 1, true)
-      assert.not_matches("SECRET", err.message)
+      assert.matches(case[3], tostring(err), 1, true)
+      assert.not_matches("SECRET", tostring(err))
     end
   end)
 end)

@@ -126,6 +126,8 @@ source_profile = base
       assert.equal("ClientError", err.kind)
       assert.equal("An error occurred (AccessDenied) when calling the AssumeRole operation: no way",
         tostring(err))
+      assert.is_true(err:is("AccessDenied"))
+      assert.same({ "AccessDenied", "AssumeRole", "no way" }, { err.code, err.operation_name, err.message })
     end)
 
     it("may come from keys in the same profile", function()
@@ -208,7 +210,9 @@ source_profile = base
         local w <close> = sts_world(CONFIG)
         for _, case in ipairs{
           { function() error("gone fishing") end, "gone fishing" },
-          { function() error(setmetatable({}, { __tostring = function() error("no text") end })) end, "no text" },
+          { function()
+            error(setmetatable({}, { __tostring = function() error("no text") end }))
+          end, "no text" },
           { function() return nil end, "mfa_prompt returned a nil instead of a code" },
         } do
           local session = w.session{ profile_name = "m", mfa_prompt = case[1] }
@@ -262,7 +266,7 @@ source_profile = base
       local w <close> = sts_world(BASE .. role(),
         { AWS_MAX_ATTEMPTS = "1" })
       local cases = {
-        { sts_error("AccessDenied"), "ClientError", "AccessDenied" },
+        { sts_error("AccessDenied"), "ClientError", "(AccessDenied) when calling the AssumeRole" },
         { { status = 503, body = "" }, "ClientError", "503" },
         { { body = "<AssumeRoleResponse><AssumeRoleResult/></AssumeRoleResponse>" },
           "CredentialRetrievalError", "no AccessKeyId" },
@@ -275,8 +279,22 @@ source_profile = base
         local session = w.session{ profile_name = "a" }
         local err = raised(session.get_credentials, session)
         assert.equal(case[2], err.kind, tostring(err))
-        assert.matches(case[3], err.message, 1, true)
+        assert.matches(case[3], tostring(err), 1, true)
       end
+    end)
+
+    it("work with a server that behaves like AWS", function()
+      local moto = require("spec.support.moto")
+      local w <close> = machine.new(BASE .. role() .. "role_session_name = me\n",
+        { AWS_ENDPOINT_URL = moto.url })
+      w.now = os.time()
+      local session = w.session{ profile_name = "a" }
+      local found = session:get_credentials()
+      assert.equal("assume-role", found.method)
+      assert.is_true(found.expiry > os.time() + 3000)
+      local identity = session:client("sts"):get_caller_identity()
+      assert.matches("assumed%-role/a/me$", identity.Arn)
+      assert.equal(found.account_id, identity.Account)
     end)
   end)
 

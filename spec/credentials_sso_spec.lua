@@ -146,7 +146,7 @@ describe("credentials", function()
         local session = w.session{ profile_name = "s" }
         local err = raised(session.get_credentials, session)
         assert.equal(case[3], err.kind, i .. tostring(err))
-        assert.matches(case[4], err.message, 1, true)
+        assert.matches(case[4], tostring(err), 1, true)
       end
     end)
 
