@@ -171,6 +171,8 @@ describe("aws.async", function()
 
   it("refuses a concurrency that is no positive integer", function()
     assert.equal("ValueError", select(2, pcall(async.map, {}, print, { concurrency = 0 })).kind)
+    assert.equal("TypeError", select(2, pcall(async.map, nil, print)).kind)
+    assert.equal("TypeError", select(2, pcall(async.map, {})).kind)
   end)
 
   it("waits before it tries again in a task as outside of one", function()

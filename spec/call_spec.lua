@@ -54,6 +54,13 @@ describe("a call", function()
     assert.equal("{}", peer:requests()[1].body)
   end)
 
+  it("does not take a list with a hole in it for a shorter one", function()
+    local c = client(peer)
+    local err = raised(c.receive_message, c, { QueueUrl = "u", AttributeNames = { "All", nil, "x" } })
+    assert.equal("Parameter validation failed:\nMissing item in the list: parameter AttributeNames[1]",
+      tostring(err))
+  end)
+
   it("raises what the service answered as an error with its code", function()
     peer:reply{ status = 400,
       headers = { ["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender" },
@@ -329,6 +336,27 @@ describe("a request body", function()
     -- Chunks of our own with a checksum behind them (checksum_spec.lua).
     assert.matches("^d\r\none two three\r\n0\r\n", tls:requests()[1].body)
     tls:stop()
+  end)
+
+  it("that is a function is read beforehand where its hash has to be signed", function()
+    local plain <close> = server.start()
+    local c = client(plain, { service = "s3" })
+    local chunks, i = { "one ", "two ", "three" }, 0
+    local function give()
+      i = i + 1
+      return chunks[i]
+    end
+    plain:reply({ body = "" })
+    c:put_object{ Bucket = "bucket", Key = "key", Body = give }
+    local request = plain:requests()[1]
+    assert.same({ "one two three", "13", "6899ee404683a14e8c2a03149860df25d67d34d9cd4dae7350cbe91e4b3976be" },
+      { request.body, request.headers["content-length"], request.headers["x-amz-content-sha256"] })
+    local err = raised(c.put_object, c, { Bucket = "bucket", Key = "key", Body = function()
+      error("disk on fire", 0)
+    end })
+    assert.equal("IOError", err.kind)
+    assert.matches("disk on fire", err.message)
+    assert.equal(1, #plain:requests())
   end)
 
   it("that is a function which fails ends the call with its error", function()

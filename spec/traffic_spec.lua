@@ -2,6 +2,7 @@
 local aws = require("luaws")
 local errors = require("luaws.errors")
 local same = require("luassert.util").deepcompare
+local child = require("spec.support.child")
 local moto = require("spec.support.moto")
 local story = require("spec.support.story")
 
@@ -37,3 +38,52 @@ for _, file in ipairs({ "xml", "json", "rest_json" }) do
     end)
   end
 end
+
+describe("traffic with keys that are checked", function()
+  -- How many calls moto takes unchecked.
+  local function leave_unchecked(count)
+    child.output({ "curl", "-sS", "--noproxy", "*", "-f", "-d", count, "-o", "/dev/null",
+      "-H", "Content-Type: text/plain", moto.url .. "/moto-api/reset-auth" })
+  end
+  local key
+  setup(function()
+    moto.reset()
+    local iam = client_of("iam", "us-east-1")
+    iam:create_user{ UserName = "user" }
+    iam:put_user_policy{ UserName = "user", PolicyName = "all", PolicyDocument =
+      [[{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}]] }
+    key = iam:create_access_key{ UserName = "user" }.AccessKey
+    leave_unchecked("0")
+  end)
+  teardown(function()
+    leave_unchecked("inf")
+  end)
+
+  local function code(service, method, access_key, secret_key, region)
+    local client = aws.client(service, { region_name = region or "us-east-1", endpoint_url = moto.url,
+      aws_access_key_id = access_key, aws_secret_access_key = secret_key })
+    local answer, err = client.try[method](client.try)
+    return answer and "ok" or err.code
+  end
+
+  local refused, forbidden = { "SignatureDoesNotMatch", "InvalidClientTokenId" }, { "403", "403" }
+  local cases = {
+    { "s3", "list_buckets", { "SignatureDoesNotMatch", "InvalidAccessKeyId" } },
+    { "ec2", "describe_regions", { "AuthFailure", "AuthFailure" } },
+    { "iam", "list_users", refused }, { "sns", "list_topics", refused },
+    { "ses", "list_identities", refused }, { "sqs", "list_queues", forbidden },
+    { "dynamodb", "list_tables", forbidden }, { "ecs", "list_clusters", forbidden },
+    { "kms", "list_keys", forbidden }, { "cloudwatch", "list_metrics", forbidden },
+  }
+  for _, case in ipairs(cases) do
+    it("of " .. case[1] .. " is let through with the right one only", function()
+      local service, method = case[1], case[2]
+      assert.same({ "ok", "ok", table.unpack(case[3]) }, {
+        code(service, method, key.AccessKeyId, key.SecretAccessKey),
+        code(service, method, key.AccessKeyId, key.SecretAccessKey, "eu-central-1"),
+        code(service, method, key.AccessKeyId, "wrong"),
+        code(service, method, "AKIANOBODY0000000000", key.SecretAccessKey),
+      })
+    end)
+  end
+end)

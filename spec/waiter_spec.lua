@@ -99,7 +99,8 @@ describe("waiter", function()
     local client = client_with {}
     assert.same({ "a_thing_gone", "thing_ready" }, waiter.names(client))
     local _, err = wait(client, {}, "ThingReady")
-    assert.same({ "ValueError", "Waiter does not exist: ThingReady" }, { err.kind, tostring(err) })
+    assert.same({ "ValueError", "Waiter does not exist: ThingReady; did you mean 'thing_ready'?" },
+      { err.kind, tostring(err) })
     fake.models.waiters = {}
     assert.same({}, waiter.names(client))
     _, err = wait(client, {})

@@ -304,6 +304,9 @@ end
 ---@param opts table|nil { concurrency = 10 }
 ---@return table
 function async.map(list, fn, opts)
+  if type(list) ~= "table" or type(fn) ~= "function" then
+    errors.raise("TypeError", "map() takes a list and a function, not a %s and a %s", type(list), type(fn))
+  end
   local concurrency = opts and opts.concurrency or DEFAULT_CONCURRENCY
   if math.type(concurrency) ~= "integer" or concurrency < 1 then
     errors.raise("ValueError", "map: concurrency must be a positive integer, not %s", tostring(concurrency))

@@ -229,14 +229,18 @@ end
 ---@param pause function|nil as for new
 ---@return table
 function waiter.get(client, waiter_name, pause)
+  local names = {}
   for _, name in ipairs(model_names(client)) do
-    if core.xform_name(name) == waiter_name then
+    names[#names + 1] = core.xform_name(name)
+    if names[#names] == waiter_name then
       local config = model(client, "waiters", name)
       local method = client[core.xform_name(config.operation)]
       return waiter.new(name, function(params) return method(client, params) end, config, pause)
     end
   end
-  errors.raise("ValueError", "Waiter does not exist: %s", tostring(waiter_name))
+  local near = require("luaws.nearest").find(tostring(waiter_name), names)[1]
+  errors.raise("ValueError", "Waiter does not exist: %s%s", tostring(waiter_name),
+    near and ("; did you mean '%s'?"):format(near) or "")
 end
 
 return waiter

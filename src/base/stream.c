@@ -1,6 +1,7 @@
 #include "base/stream.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, char *dst,
@@ -53,6 +54,39 @@ int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
   }
   *position = 0;
   if (s->told) *s->told = 0;
+  return 0;
+}
+
+static void free_bytes(void *owner) {
+  free(owner);
+}
+
+int luaws_stream_keep(struct luaws_stream *s, struct luaws_error *err) {
+  enum { PIECE = 64 * 1024 };
+  if (s->kind != LUAWS_STREAM_FUNCTION || s->rewind) return 0;
+  struct luaws_buf all = {0};
+  char *piece = malloc(PIECE);
+  int64_t position = 0;
+  ptrdiff_t n = piece ? 1 : luaws_error_memory(err);
+  while (n > 0) {
+    n = luaws_stream_read(s, &position, piece, PIECE, err);
+    if (n > 0) luaws_buf_append(&all, piece, (size_t)n);
+  }
+  free(piece);
+  if (n == 0 && all.failed) n = luaws_error_memory(err);
+  if (n < 0) {
+    luaws_buf_clear(&all);
+    return (int)n;
+  }
+  luaws_stream_release(s);
+  struct luaws_str bytes = luaws_buf_str(&all);
+  *s = (struct luaws_stream){
+      .kind = LUAWS_STREAM_BYTES,
+      .length = (int64_t)bytes.len,
+      .bytes = bytes,
+      .release = free_bytes,
+      .owner = all.ptr,
+  };
   return 0;
 }
 

@@ -39,6 +39,9 @@ ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, cha
                             size_t max, struct luaws_error *err);
 int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
                         struct luaws_error *err);
+/* Reads what cannot be rewound into memory, so that it can be read twice; anything else
+   stays as it is. Returns 0 or what reading failed with. */
+int luaws_stream_keep(struct luaws_stream *s, struct luaws_error *err);
 /* Calls release and makes s a LUAWS_STREAM_NONE. */
 void luaws_stream_release(struct luaws_stream *s);
 

@@ -121,6 +121,9 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
     return luaws_error_set(err, LUAWS_E_CONFIG, "NoRegionError",
                            "You must specify a region.");
   }
+  /* What has to be hashed is read before it is sent. */
+  if (o.payload == LUAWS_PAYLOAD_SIGNED) rc = luaws_stream_keep(&call->request.body, err);
+  if (rc) return rc;
   struct luaws_creds creds = luaws_credentials_view(call->credentials);
   return luaws_sigv4_sign(&call->request, &creds, &o, err);
 }

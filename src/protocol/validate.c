@@ -363,6 +363,16 @@ static bool has_min(const struct luaws_shape *shape, double *min) {
   return true;
 }
 
+/* An item that the caller meant to give, as with a variable that holds nothing. */
+static void hole(struct validation *v, const struct step *at) {
+  if (!is_fault(v)) return;
+  struct luaws_buf path = path_text(at), line = {0};
+  luaws_buf_printf(&line, "Missing item in the list: parameter %.*s",
+                   LUAWS_STR_ARG(luaws_buf_str(&path)));
+  luaws_buf_clear(&path);
+  add_line(v, &line);
+}
+
 static void check_list(struct validation *v, const struct luaws_shape *shape,
                        const struct step *at) {
   const struct luaws_member *item = luaws_shape_member_at(shape, 0);
@@ -372,7 +382,10 @@ static void check_list(struct validation *v, const struct luaws_shape *shape,
   if (has_min(shape, &min) && (double)count < min) too_small(v, shape, at, "length", min);
   struct step here = {.up = at, .kind = ITEM};
   for (; here.index < count && !is_over(v); here.index++) {
-    if (!v->r->ops->enter_item(v->r, here.index)) continue;
+    if (!v->r->ops->enter_item(v->r, here.index)) {
+      hole(v, &here);
+      continue;
+    }
     bool sparse =
         (shape->flags & LUAWS_SHAPE_SPARSE) && v->r->ops->kind(v->r) == LUAWS_KIND_NULL;
     if (!sparse) check_value(v, item, item_shape, &here);
