@@ -247,6 +247,7 @@ describe("transfers", function()
       { "copy", { { Bucket = lambda, Key = "k" }, "b", "k" }, "ValueError", "Object Lambda" },
       { "copy", { "b/k", "b", "k" }, "TypeError", "CopySource must be a table" },
       { "upload_file", { 7, "b", "k" }, "ValueError", "Filename must be a string" },
+      { "upload_file", { name .. "\0x", "b", "k" }, "ValueError", "zero byte" },
       { "upload_file", { name, "b" }, "TypeError", "missing argument Key" },
       { "upload_file", { name, "b", "k", {}, {} }, "TypeError",
         "takes Filename, Bucket, Key and a table of options" },
