@@ -28,6 +28,7 @@ int l_file(lua_State *L) {
   bool is_io = luaL_testudata(L, 1, LUA_FILEHANDLE) != NULL;
   const char *path = is_io ? "" : luaL_checklstring(L, 1, &len);
   lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
+  lua_Integer max_bytes_per_s = luaL_optinteger(L, 4, 0);
   l_core_check_files(L);
   luaL_argcheck(L, offset >= 0, 2, "a negative offset");
   luaL_argcheck(L, length >= -1, 3, "a negative length");
@@ -35,7 +36,7 @@ int l_file(lua_State *L) {
   f->offset = offset;
   f->length = length;
   f->sent = 0;
-  f->max_bytes_per_s = luaL_optinteger(L, 4, 0);
+  f->max_bytes_per_s = max_bytes_per_s;
   if (is_io) {
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
