@@ -50,7 +50,10 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   if (s3 && c->global_s3_endpoint && luaws_str_is(c->meta_region, "aws-global")) {
     c->meta_region = LUAWS_STR("us-east-1");
   }
-  c->region = c->meta_region;
+  /* The rules have names of their own for what is global; only these two services, and
+   * whoever said nothing, go by the older ones. */
+  if (s3 || luaws_str_is(c->service_name, "sts") || !c->region.len)
+    c->region = c->meta_region;
   return 0;
 }
 
