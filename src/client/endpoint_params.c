@@ -189,9 +189,11 @@ static bool member_value(const struct luaws_shape *input, struct luaws_str name,
   return false;
 }
 
-static bool path_value(const struct luaws_operation_extra *x, struct luaws_str name,
-                       struct luaws_reader *r, struct luaws_arena *arena,
-                       struct luaws_endpoint_param *out) {
+/* A path may find many texts; a parameter that is one text takes the first. */
+static bool path_value(const struct luaws_operation_extra *x,
+                       const struct luaws_rule_param *rule, struct luaws_reader *r,
+                       struct luaws_arena *arena, struct luaws_endpoint_param *out) {
+  struct luaws_str name = luaws_ref_text(&rule->name);
   const struct luaws_static_param *p =
       x && r ? luaws_ref_get(&x->operation_params) : NULL;
   for (unsigned i = 0; p && i < x->operation_param_count; i++) {
@@ -199,7 +201,8 @@ static bool path_value(const struct luaws_operation_extra *x, struct luaws_str n
     out->text_count = luaws_param_path_texts(luaws_node_text(luaws_ref_get(&p[i].value)),
                                              r, arena, &out->texts);
     if (out->text_count == 0) return false;
-    out->type = LUAWS_EP_STRINGS;
+    out->type =
+        rule->type == LUAWS_RULE_PARAM_STRINGS ? LUAWS_EP_STRINGS : LUAWS_EP_STRING;
     out->text = out->texts[0];
     return true;
   }
@@ -226,7 +229,7 @@ static int collect(const struct luaws_client *c, const struct luaws_call *call,
     params[n] = (struct luaws_endpoint_param){.name = luaws_ref_text(&p->name)};
     if (operation_param(x, params[n].name, arena, &params[n]) ||
         member_value(input, params[n].name, r, arena, &params[n]) ||
-        path_value(x, params[n].name, r, arena, &params[n]) ||
+        path_value(x, p, r, arena, &params[n]) ||
         context_value(c, params[n].name, &params[n]) ||
         (builtin.len && builtin_value(call, c, builtin, &params[n]))) {
       n++;
