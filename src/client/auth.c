@@ -83,6 +83,15 @@ static int mark_unsigned_trailer(struct luaws_call *call, struct luaws_error *er
   return ok ? 0 : luaws_error_memory(err);
 }
 
+/* Asked for, or what the model of a service names whose endpoint rules name nothing. */
+static bool signs_as_v2(const struct luaws_call *call) {
+  const struct luaws_client *c = call->client;
+  struct luaws_str version = luaws_ref_text(&c->service->signature_version);
+  if (c->config->signature_version_in_code) version = c->config->signature_version;
+  if (call->signature_version.ptr) version = call->signature_version;
+  return luaws_str_is(version, "v2") && !call->presign;
+}
+
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
   if (!luaws_call_wants_credentials(call)) return mark_unsigned_trailer(call, err);
@@ -92,6 +101,10 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   const struct luaws_auth_scheme *scheme;
   int rc = choose_scheme(call, &scheme, err);
   if (rc) return rc;
+  if (!scheme && signs_as_v2(call)) {
+    struct luaws_creds keys = luaws_credentials_view(call->credentials);
+    return luaws_sigv2_sign(&call->request, &keys, luaws_client_signing_time_s(c), err);
+  }
   bool s3 = signs_as_s3(call);
   bool asymmetric = scheme && luaws_str_is(scheme->name, "sigv4a");
   struct luaws_sign_opts o = {

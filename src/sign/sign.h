@@ -64,6 +64,11 @@ struct luaws_sign_opts {
 int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
                      const struct luaws_sign_opts *opts, struct luaws_error *err);
 
+/* Signature Version 2: adds its parameters to the form in the body, in place of those of
+   an earlier signature. */
+int luaws_sigv2_sign(struct luaws_request *req, const struct luaws_creds *creds,
+                     int64_t time_s, struct luaws_error *err);
+
 /* Sets "Authorization: Bearer <token>". "NoAuthTokenError" without a token. */
 int luaws_bearer_sign(struct luaws_request *req, struct luaws_str token,
                       struct luaws_error *err);
