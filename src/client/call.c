@@ -90,6 +90,12 @@ static bool rules_add_account(const struct luaws_operation *op) {
   return false;
 }
 
+/* Amazon Bedrock AgentCore orders events by their times: there every time is told to the
+ * millisecond. */
+static bool wants_milliseconds(const struct luaws_call *call) {
+  return luaws_str_is(call->client->service_name, "bedrock-agentcore");
+}
+
 /* → serialize */
 static int serialize(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *req = &call->request;
@@ -106,6 +112,7 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       .inject_host_prefix = call->client->config->inject_host_prefix != LUAWS_NO &&
                             !rules_add_account(call->operation),
       .idempotency_token = call->idempotency_token,
+      .millisecond_timestamps = wants_milliseconds(call),
   };
   rc = call->client->protocol->serialize(&s, err);
   for (size_t i = 0; rc == 0 && i < call->endpoint->header_count; i++) {
