@@ -1,4 +1,6 @@
 --- Machine Learning: predictions are asked of an endpoint of their own.
+local errors = require("luaws.errors")
+
 local machinelearning = {}
 
 local function switch_host(event)
@@ -6,7 +8,11 @@ local function switch_host(event)
   local ok, params = pcall(require("cjson").decode, body)
   local host = ok and params.PredictEndpoint
   if host then
-    event.request.url = host:match("^%a+://[^/?]*") .. event.request.url:match("^%a+://[^/?]*(.*)$")
+    local start = tostring(host):match("^%a+://[^/?]+")
+    if not start then
+      errors.raise("ValueError", "Invalid endpoint: %s", tostring(host))
+    end
+    event.request.url = start .. event.request.url:match("^%a+://[^/?]*(.*)$")
   end
 end
 
