@@ -14,8 +14,9 @@ describe("the walk over operations", function()
     return path
   end
 
-  local function walk(options)
-    local command = ("%s %s --build %s %s 2>&1"):format(quote(python()), quote(root .. "/scripts/walk"),
+  local function walk(options, name)
+    local script = root .. "/scripts/" .. (name or "walk")
+    local command = ("%s %s --build %s %s 2>&1"):format(quote(python()), quote(script),
       quote(build), options)
     local pipe = assert(io.popen(command))
     local output = pipe:read("a")
@@ -32,5 +33,12 @@ describe("the walk over operations", function()
     local ok, output = walk("--sample 80 --protocol smithy-rpc-v2-cbor")
     assert.is_true(ok, output)
     assert.matches("requests: 80 of 80 operations alike", output)
+  end)
+
+  it("finds whole requests alike as clients send them", function()
+    local ok, output = walk("--sample 12 sdb s3 s3control machinelearning health dynamodb route53 iot-data",
+      "walk-clients")
+    assert.is_true(ok, output)
+    assert.matches("12 of 12 operations alike", output)
   end)
 end)
