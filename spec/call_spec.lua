@@ -198,6 +198,32 @@ describe("a call", function()
     c:close()
     assert.equal("ValueError", raised(c.list_queues, c, {}).kind)
   end)
+
+  it("may be made by a finalizer while the same client reads an answer", function()
+    -- The two once shared a parser.
+    local entries, count = {}, 0
+    for i = 1, 2000 do
+      entries[i] = ("<Contents><Key>key %d</Key></Contents>"):format(i)
+    end
+    local many = "<ListBucketResult>" .. table.concat(entries) .. "</ListBucketResult>"
+    local one = "<ListBucketResult><Contents><Key>one</Key></Contents></ListBucketResult>"
+    peer:reply({ body = many, target = "many", always = true }, { body = one, target = "one", always = true })
+    local c = client(peer, { service = "s3" })
+    local function arm()
+      setmetatable({}, { __gc = function()
+        if count < 20 then
+          count = count + 1
+          assert.equal("one", c:list_objects_v2{ Bucket = "one" }.Contents[1].Key)
+          arm()
+        end
+      end })
+    end
+    arm()
+    repeat
+      local contents = c:list_objects_v2{ Bucket = "many" }.Contents
+      assert.same({ 2000, "key 2000" }, { #contents, contents[2000].Key })
+    until count == 20
+  end)
 end)
 
 describe("a streamed body", function()

@@ -292,6 +292,24 @@ static void receive(struct luaws_call *call) {
     call->response.status = 0; /* what came is not what was sent */
 }
 
+struct luaws_parser *luaws_call_take_parser(struct luaws_call *call) {
+  struct luaws_client *c = call->client;
+  if (!call->parser) {
+    call->parser = c->parser ? c->parser : luaws_parser_new();
+    c->parser = NULL;
+  }
+  return call->parser;
+}
+
+void luaws_call_return_parser(struct luaws_call *call) {
+  struct luaws_client *c = call->client;
+  if (c->parser)
+    luaws_parser_free(call->parser);
+  else
+    c->parser = call->parser;
+  call->parser = NULL;
+}
+
 static void parse_context(struct luaws_call *call, struct luaws_writer *out,
                           struct luaws_parse *p) {
   *p = (struct luaws_parse){
@@ -300,7 +318,7 @@ static void parse_context(struct luaws_call *call, struct luaws_writer *out,
       .response = &call->response,
       .out = out,
       .arena = &call->arena,
-      .parser = call->client->parser,
+      .parser = call->parser,
       .gathered = call->gather,
       .initial = call->initial,
   };
@@ -318,7 +336,7 @@ static void judge(struct luaws_call *call) {
       .status = call->response.status,
       .service_hyphen_id = luaws_ref_text(&call->client->service->hyphen_id),
   };
-  if (call->response.status && failed(call)) {
+  if (call->response.status && failed(call) && luaws_call_take_parser(call)) {
     struct luaws_parse p;
     parse_context(call, NULL, &p);
     struct luaws_service_error e = {0};
@@ -328,6 +346,7 @@ static void judge(struct luaws_call *call) {
     o.modeled_throttling = e.shape && (e.shape->flags & LUAWS_SHAPE_THROTTLING);
     o.retry_after_ms =
         luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
+    luaws_call_return_parser(call);
   }
   struct luaws_client *c = call->client;
   if (c->retry.mode == LUAWS_RETRY_ADAPTIVE) {
@@ -503,6 +522,7 @@ struct luaws_call *luaws_call_new(struct luaws_client *client,
 
 /* Everything but the memory that the next call can use again. */
 static void finish(struct luaws_call *call) {
+  if (call->parser) luaws_call_return_parser(call);
   if (call->credentials_waiter.chain)
     luaws_chain_waiter_cancel(&call->credentials_waiter);
   if (call->timer) luaws_timer_cancel(call->timer);
@@ -617,13 +637,8 @@ static void write_metadata(struct luaws_call *call, struct luaws_writer *w,
   w->ops->end_map(w);
 }
 
-int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
-                     struct luaws_error *err) {
-  if (call->error.code) {
-    int code = call->error.code;
-    luaws_error_move(err, &call->error);
-    return code;
-  }
+static int parse(struct luaws_call *call, struct luaws_writer *out,
+                 struct luaws_error *err) {
   struct luaws_parse p;
   struct luaws_str request_id = LUAWS_STR_NONE, host_id = LUAWS_STR_NONE;
   parse_context(call, out, &p);
@@ -640,4 +655,17 @@ int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
   write_metadata(call, out, request_id, host_id);
   out->ops->end_map(out);
   return failed(call) ? LUAWS_E_SERVICE : 0;
+}
+
+int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
+                     struct luaws_error *err) {
+  if (call->error.code) {
+    int code = call->error.code;
+    luaws_error_move(err, &call->error);
+    return code;
+  }
+  if (!luaws_call_take_parser(call)) return luaws_error_memory(err);
+  int rc = parse(call, out, err);
+  luaws_call_return_parser(call);
+  return rc;
 }

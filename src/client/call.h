@@ -74,6 +74,7 @@ struct luaws_call {
   bool time_learnt; /* an answer told that the clock is wrong */
   bool moved; /* by needs-retry: the endpoint is resolved again before the next attempt */
   int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */
+  struct luaws_parser *parser; /* the client's, while this call parses */
   struct luaws_checksum
       *verification;                /* of the body that is read, when one was promised */
   struct luaws_response response;   /* of the last attempt; status 0 = none */
@@ -97,6 +98,11 @@ struct luaws_call *luaws_call_new(struct luaws_client *client,
 enum luaws_step luaws_call_step(struct luaws_call *call);
 /* Cancels what is under way and frees. */
 void luaws_call_free(struct luaws_call *call);
+/* Takes the client's parser, or a new one, into call->parser: what a writer does may make
+   other calls of the same client. NULL without memory. */
+struct luaws_parser *luaws_call_take_parser(struct luaws_call *call);
+/* Gives it back; as luaws_call_free does where a writer has left by longjmp. */
+void luaws_call_return_parser(struct luaws_call *call);
 /* Frees what a client kept of a finished call for the next one. */
 void luaws_call_destroy_spare(struct luaws_call *call);
 

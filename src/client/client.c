@@ -151,8 +151,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   c->no_verify = options->no_verify;
   c->no_ssl = options->no_ssl;
   c->keys = luaws_key_cache_new();
-  c->parser = luaws_parser_new();
-  int rc = c->keys && c->parser ? 0 : luaws_error_memory(err);
+  int rc = c->keys ? 0 : luaws_error_memory(err);
   if (rc == 0) rc = find_service(c, options, err);
   if (rc == 0) rc = resolve_config(c, options, err);
   if (rc == 0) rc = find_endpoint_url(c, options, err);

@@ -49,7 +49,7 @@ struct luaws_client {
   struct luaws_credentials *credentials; /* explicit ones; NULL = the session's */
   struct luaws_pool *pool;               /* made at the first call */
   struct luaws_key_cache *keys;
-  struct luaws_parser *parser;
+  struct luaws_parser *parser; /* made when first needed; NULL while a call has it */
   struct luaws_retry_policy retry;
   struct luaws_send_limit send_limit; /* adaptive mode */
   int64_t clock_offset_s;             /* by how much this machine's clock is behind */

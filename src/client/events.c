@@ -76,17 +76,23 @@ int luaws_call_write_event(struct luaws_call *call, const struct luaws_event_mes
                            enum luaws_event_kind kind, struct luaws_writer *out,
                            struct luaws_service_error *error, struct luaws_error *err) {
   luaws_arena_reset(&call->event_arena);
+  if (!luaws_call_take_parser(call)) return luaws_error_memory(err);
   struct luaws_parse p = {
       .service = call->client->service,
       .operation = call->operation,
       .response = &call->response,
       .out = out,
       .arena = &call->event_arena,
-      .parser = call->client->parser,
+      .parser = call->parser,
   };
-  if (kind == LUAWS_EVENT_MODELED) return luaws_event_parse(&p, m, err);
-  out->ops->begin_map(out, 2, false);
-  int rc = luaws_event_parse_error(&p, m, error, err);
-  out->ops->end_map(out);
+  int rc;
+  if (kind == LUAWS_EVENT_MODELED) {
+    rc = luaws_event_parse(&p, m, err);
+  } else {
+    out->ops->begin_map(out, 2, false);
+    rc = luaws_event_parse_error(&p, m, error, err);
+    out->ops->end_map(out);
+  }
+  luaws_call_return_parser(call);
   return rc;
 }

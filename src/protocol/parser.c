@@ -77,6 +77,10 @@ struct XML_ParserStruct *luaws_parser_xml(struct luaws_parser *p) {
   return p->xml;
 }
 
+void luaws_parser_resume(struct luaws_parser *p) {
+  current = p;
+}
+
 struct luaws_parser *luaws_parser_new(void) {
   struct luaws_parser *p = calloc(1, sizeof *p);
   struct luaws_parser_block *ring = p ? malloc(sizeof *ring) : NULL;

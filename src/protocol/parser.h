@@ -50,8 +50,9 @@ static inline void luaws_parser_learn_size(struct luaws_parser *p,
   *luaws_parser_size_slot(p, shape) = (struct luaws_size){shape, count};
 }
 
-/* An expat parser ready for a document, in p->xml; NULL without memory. No other parser
-   may be used until it is done. */
+/* An expat parser ready for a document, in p->xml; NULL without memory. */
 struct XML_ParserStruct *luaws_parser_xml(struct luaws_parser *p);
+/* Before a handler returns to expat: what it wrote to may have used another parser. */
+void luaws_parser_resume(struct luaws_parser *p);
 
 #endif

@@ -386,8 +386,8 @@ static void begin_metadata(struct luaws_xml_reading *x, const char *tag) {
 
 /* ---- expat's callbacks ---- */
 
-static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **atts) {
-  struct luaws_xml_reading *x = data;
+static void start_element(struct luaws_xml_reading *x, const XML_Char *tag,
+                          const XML_Char **atts) {
   if (x->skip) {
     x->skip++;
     return;
@@ -416,6 +416,12 @@ static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **a
     x->skip = 1;
     return;
   }
+}
+
+static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **atts) {
+  struct luaws_xml_reading *x = data;
+  start_element(x, tag, atts);
+  luaws_parser_resume(x->parser);
 }
 
 static void XMLCALL on_text(void *data, const XML_Char *s, int len) {
@@ -522,8 +528,7 @@ static void end_frame(struct luaws_xml_reading *x, struct frame *f) {
   }
 }
 
-static void XMLCALL on_end(void *data, const XML_Char *tag) {
-  struct luaws_xml_reading *x = data;
+static void end_element(struct luaws_xml_reading *x) {
   if (x->skip) {
     x->skip--;
     return;
@@ -534,6 +539,12 @@ static void XMLCALL on_end(void *data, const XML_Char *tag) {
   if (f->shape && (f->role == STRUCTURE || f->role == LIST || f->role == MAP))
     luaws_parser_learn_size(x->parser, f->shape, f->count);
   x->depth--;
+}
+
+static void XMLCALL on_end(void *data, const XML_Char *tag) {
+  struct luaws_xml_reading *x = data;
+  end_element(x);
+  luaws_parser_resume(x->parser);
 }
 
 static void XMLCALL on_doctype(void *data, const XML_Char *name, const XML_Char *sysid,
