@@ -27,6 +27,8 @@ struct l_core *l_core(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &core_key) == LUA_TUSERDATA) {
     struct l_core *c = lua_touserdata(L, -1);
     lua_pop(L, 1);
+    /* A finalizer of the script's that is older than luaws. */
+    if (!c->loop) luaL_error(L, "the Lua state is being closed");
     return c;
   }
   lua_pop(L, 1);

@@ -28,7 +28,8 @@ struct l_core {
   bool no_files; /* scripts may not name files */
 };
 
-/* The state's one; made at the first call. Raises without memory. */
+/* The state's one; made at the first call. Raises without memory, and when the state is
+   being closed. */
 struct l_core *l_core(lua_State *L);
 struct luaws_pack *l_core_pack(lua_State *L);
 /* Raises where a host lets scripts use no files; before one is opened by its name. */
