@@ -61,6 +61,14 @@ describe("a call", function()
       tostring(err))
   end)
 
+  it("is not signed in a way that nobody knows", function()
+    local c = client(peer, { config = { signature_version = "v9" } })
+    local err = raised(c.list_queues, c)
+    assert.same({ "UnknownSignatureVersionError", "Unknown Signature Version: v9." },
+      { err.kind, tostring(err) })
+    assert.same({}, peer:requests())
+  end)
+
   it("raises what the service answered as an error with its code", function()
     peer:reply{ status = 400,
       headers = { ["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender" },

@@ -13,6 +13,40 @@ bool luaws_call_wants_credentials(const struct luaws_call *call) {
          !(call->operation->flags & LUAWS_OP_AUTH_NONE);
 }
 
+/* A name that nobody knows must not pass for the usual signature. */
+static int check_signature_version(const struct luaws_call *call,
+                                   struct luaws_error *err) {
+  static const char *const known[] = {
+      "v2",
+      "v3",
+      "v3https",
+      "v4",
+      "v4-query",
+      "v4a",
+      "s3",
+      "s3-query",
+      "s3v4",
+      "s3v4-query",
+      "s3v4a",
+      "bearer",
+      "unsigned",
+      "none",
+      "s3-presign-post",
+      "s3v4a-query",
+      "v4-s3express",
+      "v4-s3express-query",
+      "s3v4-presign-post",
+  };
+  const struct luaws_client_config *g = call->client->config;
+  if (!g->signature_version_in_code) return 0;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (luaws_str_is(g->signature_version, known[i])) return 0;
+  }
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "UnknownSignatureVersionError",
+                         "Unknown Signature Version: %.*s.",
+                         LUAWS_STR_ARG(g->signature_version));
+}
+
 /* The first scheme of the endpoint that we can sign for; NULL where the rules name none.
  */
 static int choose_scheme(const struct luaws_call *call,
@@ -94,6 +128,8 @@ static bool signs_as_v2(const struct luaws_call *call) {
 
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
+  int known = check_signature_version(call, err);
+  if (known) return known;
   if (!luaws_call_wants_credentials(call)) return mark_unsigned_trailer(call, err);
   if (luaws_call_uses_bearer(call)) {
     return luaws_bearer_sign(&call->request, call->credentials->token, err);
