@@ -88,7 +88,8 @@ static struct l_env *anchor(lua_State *L, int owner, const char *option, int typ
 
 /* Options that name files, or stand in for the machine and so can name some. */
 static void check_files_allowed(lua_State *L) {
-  static const char *const names[] = {"data_path", "_home", "_env", NULL};
+  static const char *const names[] = {"data_path", "credential_cache", "_home", "_env",
+                                      NULL};
   for (int i = 0; l_core(L)->no_files && names[i]; i++) {
     if (lua_getfield(L, 1, names[i]) != LUA_TNIL)
       l_raise(L, "PermissionError", "%s: this host lets scripts use no files", names[i]);
@@ -115,6 +116,7 @@ static int session_new(lua_State *L) {
       .profile_name = l_option(L, 1, "profile_name"),
       .data_path = l_option(L, 1, "data_path"),
       .home = l_option(L, 1, "_home"),
+      .credential_cache = l_option(L, 1, "credential_cache"),
       .pack = l_core_pack(L),
       .loop = l_core(L)->loop,
       .getenv = env ? table_getenv : NULL,

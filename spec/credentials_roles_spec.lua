@@ -1,5 +1,7 @@
 -- Credentials of roles: STS is asked for them, with other credentials or with a web identity.
 local aws = require("luaws")
+local cjson = require("cjson")
+local child = require("spec.support.child")
 local machine = require("spec.support.machine")
 local server = require("spec.support.server")
 
@@ -195,6 +197,26 @@ source_profile = base
         assert.same({ "arn:aws:iam::1:mfa/me" }, asked)
         local fields = form(peer:last())
         assert.same({ "arn:aws:iam::1:mfa/me", "123456" }, { fields.SerialNumber, fields.TokenCode })
+      end)
+
+      it("are kept in a folder for other processes, as the AWS CLI keeps them", function()
+        local w <close> = sts_world(CONFIG)
+        peer:reply(sts_answer("AssumeRole", "m"))
+        for _ = 1, 2 do
+          local session = w.session{ profile_name = "m", credential_cache = "~/.aws/cli/cache",
+            mfa_prompt = function() return "123456" end }
+          local found = session:get_credentials()
+          assert.same({ "AK-m", "SECRET-m", "TOKEN-m", "123456789012", "assume-role", NOW + 3600 },
+            { found.access_key, found.secret_key, found.token, found.account_id, found.method, found.expiry })
+        end
+        assert.equal(1, #peer:requests())
+        local name = child.output{ "sh", "-c", "printf %s \"$1\" | sha1sum", "sh",
+          '{"RoleArn": "arn:aws:iam::1:role/m", "SerialNumber": "arn:aws:iam::1:mfa/me"}' }:match("^%x+")
+        local file = w.home .. "/.aws/cli/cache/" .. name .. ".json"
+        assert.same({ Credentials = { AccessKeyId = "AK-m", SecretAccessKey = "SECRET-m",
+          SessionToken = "TOKEN-m", AccountId = "123456789012", Expiration = machine.iso(NOW + 3600) } },
+          cjson.decode(machine.read(file)))
+        assert.equal("600\n", child.output{ "stat", "-c", "%a", file })
       end)
 
       it("are never asked for twice", function()

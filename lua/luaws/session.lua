@@ -13,7 +13,7 @@ local session_mt = { __name = "luaws.session" }
 local OPTIONS = {
   aws_access_key_id = "string", aws_secret_access_key = "string", aws_session_token = "string",
   aws_account_id = "string", region_name = "string", profile_name = "string", data_path = "string",
-  mfa_prompt = "function",
+  mfa_prompt = "function", credential_cache = "string",
 }
 local CLIENT_OPTIONS = {
   region_name = "string", api_version = "string", use_ssl = "boolean", verify = "any",

@@ -73,16 +73,19 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
   }
   if (rc == 0) rc = find_models(s, o, err);
   if (rc == 0) {
+    struct luaws_buf cache_folder = {0};
+    luaws_settings_expand_path(s->settings, o->credential_cache, true, &cache_folder);
     s->provider_context = (struct luaws_provider_context){
         .settings = s->settings,
         .now_s = o->now_s ? o->now_s : system_now_s,
         .now_arg = o->now_arg,
         .loop = o->loop,
         .calls = &s->nested_calls,
-        .cache = luaws_credential_cache_new(),
+        .cache = luaws_credential_cache_new(luaws_buf_str(&cache_folder)),
         .prompt_mfa = o->prompt_mfa,
         .prompt_arg = o->prompt_arg,
     };
+    luaws_buf_clear(&cache_folder);
     luaws_nested_init(&s->nested_calls, s);
     s->chain = luaws_chain_new(&s->provider_context);
     s->token_chain =

@@ -28,6 +28,8 @@ struct luaws_session_options {
   int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
                     struct luaws_error *err);
   void *prompt_arg;
+  /* A folder where credentials of roles are kept for other processes; none = nowhere. */
+  struct luaws_str credential_cache;
   void (*on_free)(void *arg); /* once, when the session is gone; may be NULL */
   void *on_free_arg;
   const struct luaws_provider

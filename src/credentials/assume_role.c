@@ -272,6 +272,7 @@ static int assume(struct luaws_provider_task *task, struct assume_role *a,
   if (key.failed) rc = luaws_error_memory(err);
   if (rc == 0 && !luaws_service_call_started(&a->call)) {
     found = luaws_credential_cache_get(task->context->cache, luaws_buf_str(&key),
+                                       luaws_str_from(task->provider->name),
                                        luaws_provider_now(task));
     if (!found) rc = start_call(task, a, r, err);
   }

@@ -1,5 +1,6 @@
 /* Credentials of roles by what was asked for them, so that a role in the middle of a
-   chain is assumed once and not at every refresh of the last one. Lives in memory. */
+   chain is assumed once and not at every refresh of the last one. Lives in memory
+   and, when it has a folder, in files that the AWS CLI reads and writes too. */
 #ifndef LUAWS_CREDENTIALS_CACHE_H
 #define LUAWS_CREDENTIALS_CACHE_H
 
@@ -9,12 +10,16 @@
 enum { LUAWS_CACHE_WINDOW_S = 15 * 60 };
 
 struct luaws_credential_cache;
-struct luaws_credential_cache *luaws_credential_cache_new(void);
+/* folder: none = memory alone. */
+struct luaws_credential_cache *luaws_credential_cache_new(struct luaws_str folder);
 void luaws_credential_cache_free(struct luaws_credential_cache *c); /* wipes */
 
-/* A reference for the caller, or NULL. c may be NULL. */
+/* A reference for the caller, or NULL. method: of what comes from a file. c may be NULL.
+ */
 struct luaws_credentials *luaws_credential_cache_get(struct luaws_credential_cache *c,
-                                                     struct luaws_str key, int64_t now_s);
+                                                     struct luaws_str key,
+                                                     struct luaws_str method,
+                                                     int64_t now_s);
 /* Keeps a reference; does nothing without memory. c may be NULL. */
 void luaws_credential_cache_put(struct luaws_credential_cache *c, struct luaws_str key,
                                 struct luaws_credentials *credentials);

@@ -189,6 +189,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_credentials **ou
   struct luaws_buf key = {0};
   append_cache_key(s, &key);
   *out = luaws_credential_cache_get(task->context->cache, luaws_buf_str(&key),
+                                    luaws_str_from(task->provider->name),
                                     luaws_provider_now(task));
   luaws_buf_clear(&key);
   if (*out) return LUAWS_FOUND;
