@@ -89,6 +89,20 @@ static void blobs_go_out_as_bytes(void **state) {
   luaws_close(h);
 }
 
+static void directory_buckets_have_sessions(void **state) {
+  struct luaws_handle *h = open_handle("s3");
+  for (int i = 0; i < 2; i++) {
+    char *result = NULL, *error = NULL;
+    const char *params = "{\"Bucket\":\"data--use1-az4--x-s3\",\"Key\":\"k\"}";
+    if (luaws_call(h, "GetObject", params, &result, &error)) fail_msg("%s", error);
+    assert_non_null(strstr(result, "\"Body\": \"YQD/\""));
+    assert_string_equal(tiny_header(&peer, "x-amz-s3session-token"), "tok");
+    assert_non_null(strstr(tiny_header(&peer, "Authorization"), "Credential=SESSION/"));
+    luaws_free(result);
+  }
+  luaws_close(h);
+}
+
 static void what_cannot_be_opened(void **state) {
   static const struct {
     const char *service, *error;
@@ -204,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_and_failures),
       cmocka_unit_test(blobs_go_out_as_bytes),
+      cmocka_unit_test(directory_buckets_have_sessions),
       cmocka_unit_test(what_cannot_be_opened),
       cmocka_unit_test(credentials_from_everywhere),
       cmocka_unit_test(nobody_answers),

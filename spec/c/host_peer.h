@@ -65,6 +65,13 @@ static void peer_serve(struct tiny_server *s, int fd, int nth) {
     else if (strstr(target, "DescribeKey"))
       peer_answer_text(fd, 200,
                        "{\"KeyMetadata\":{\"KeyId\":\"k\",\"CreationDate\":1.5}}");
+    else if (strstr(target, "?session"))
+      peer_answer_text(
+          fd, 200,
+          "<CreateSessionResult><Credentials><SessionToken>tok</SessionToken>"
+          "<SecretAccessKey>s</SecretAccessKey><AccessKeyId>SESSION"
+          "</AccessKeyId><Expiration>2099-01-01T00:00:00Z</Expiration>"
+          "</Credentials></CreateSessionResult>");
     else if (strncmp(target, "GET ", 4) == 0)
       peer_answer(fd, 200, "a\0\xff", 3);
     else

@@ -10,7 +10,16 @@
 #include "client/nearest.h"
 #include "value/tree.h"
 
+/* S3 Express: the keys of a session with a directory bucket, renewed before they end. */
+enum { MAX_SESSIONS = 100, RENEWED_BEFORE_S = 45 };
+struct bucket_session {
+  struct luaws_buf bucket;
+  struct luaws_credentials *keys;
+};
+
 struct luaws_handle {
+  struct bucket_session *sessions; /* MAX_SESSIONS, made at the first; in no order */
+  size_t next_session;             /* the one to be replaced next */
   struct luaws_loop *loop;
   struct luaws_pack *pack;
   struct luaws_session *session;
@@ -79,6 +88,11 @@ struct luaws_handle *luaws_open(const char *service, const struct luaws_options 
 
 void luaws_close(struct luaws_handle *h) {
   if (!h) return;
+  for (size_t i = 0; h->sessions && i < MAX_SESSIONS; i++) {
+    luaws_credentials_release(h->sessions[i].keys);
+    luaws_buf_clear(&h->sessions[i].bucket);
+  }
+  free(h->sessions);
   luaws_client_release(h->client);
   luaws_session_release(h->session);
   luaws_loop_free(h->loop);
@@ -90,21 +104,32 @@ static void on_ready(void *owner) {
   ((struct luaws_handle *)owner)->ready = true;
 }
 
+static int wait_until_ready(struct luaws_handle *h, struct luaws_error *err) {
+  h->ready = false;
+  while (!h->ready) {
+    int n = luaws_loop_turn(h->loop, -1, err);
+    if (n < 0) return n;
+    if (n == 0 && !h->ready && !luaws_loop_busy(h->loop))
+      return luaws_error_set(err, LUAWS_E_IO, "RuntimeError",
+                             "the call waits for something that cannot happen");
+  }
+  return 0;
+}
+
+static int identify(struct luaws_handle *h, struct luaws_call *call,
+                    struct luaws_error *err);
+
 static int run(struct luaws_handle *h, struct luaws_call *call, struct luaws_error *err) {
   call->on_ready = on_ready;
   call->owner = h;
   call->gather = true;
-  while (luaws_call_step(call) == LUAWS_STEP_WAIT) {
-    h->ready = false;
-    while (!h->ready) {
-      int n = luaws_loop_turn(h->loop, -1, err);
-      if (n < 0) return n;
-      if (n == 0 && !h->ready && !luaws_loop_busy(h->loop))
-        return luaws_error_set(err, LUAWS_E_IO, "RuntimeError",
-                               "the call waits for something that cannot happen");
-    }
+  call->hooks = 1u << LUAWS_HOOK_IDENTITY;
+  for (;;) {
+    enum luaws_step step = luaws_call_step(call);
+    if (step == LUAWS_STEP_DONE) return 0;
+    int rc = step == LUAWS_STEP_WAIT ? wait_until_ready(h, err) : identify(h, call, err);
+    if (rc) return rc;
   }
-  return 0;
 }
 
 /* "An error occurred (Code) when calling the Name operation: Message" */
@@ -115,6 +140,81 @@ static void service_error(const struct luaws_call *call, struct luaws_error *err
   luaws_error_set(err, LUAWS_E_SERVICE, "ClientError",
                   "An error occurred (%.*s) when calling the %.*s operation: %.*s",
                   LUAWS_STR_ARG(e->code), LUAWS_STR_ARG(name), LUAWS_STR_ARG(message));
+}
+
+/* Asks the bucket for a session. */
+static int open_session(struct luaws_handle *h, struct luaws_str bucket,
+                        struct luaws_credentials **out, struct luaws_error *err) {
+  struct luaws_arena arena = {0};
+  struct luaws_tree name = {
+      .kind = LUAWS_KIND_STRING, .key = LUAWS_STR("Bucket"), .text = bucket};
+  struct luaws_tree params = {.kind = LUAWS_KIND_MAP, .count = 1, .first = &name};
+  struct luaws_tree_reader reader;
+  struct luaws_tree_writer writer;
+  luaws_tree_reader_init(&reader, &params);
+  luaws_tree_writer_init(&writer, &arena);
+  const struct luaws_operation *op =
+      luaws_service_operation(h->client->service, LUAWS_STR("CreateSession"));
+  struct luaws_call *call = op ? luaws_call_new(h->client, op, &reader.base) : NULL;
+  int rc = call ? run(h, call, err) : luaws_error_memory(err);
+  if (rc == 0) rc = luaws_call_write(call, &writer.base, err);
+  if (rc == LUAWS_E_SERVICE) service_error(call, err);
+  if (rc == 0) {
+    const struct luaws_tree *keys = luaws_tree_get(writer.root, "Credentials");
+    const struct luaws_tree *expiry = luaws_tree_get(keys, "Expiration");
+    struct luaws_credentials_init init = {
+        .access_key = luaws_tree_text(keys, "AccessKeyId"),
+        .secret_key = luaws_tree_text(keys, "SecretAccessKey"),
+        .token = luaws_tree_text(keys, "SessionToken"),
+        .method = LUAWS_STR("s3express"),
+        .expiry_s = expiry && expiry->kind == LUAWS_KIND_INTEGER ? expiry->integer : 1,
+    };
+    *out = writer.failed ? NULL : luaws_credentials_new(&init);
+    if (!*out) rc = luaws_error_memory(err);
+  }
+  luaws_call_free(call);
+  luaws_arena_wipe(&arena);
+  return rc;
+}
+
+static struct bucket_session *find_session(struct luaws_handle *h,
+                                           struct luaws_str bucket) {
+  if (!h->sessions) h->sessions = calloc(MAX_SESSIONS, sizeof *h->sessions);
+  if (!h->sessions) return NULL;
+  for (size_t i = 0; i < MAX_SESSIONS; i++) {
+    struct bucket_session *s = &h->sessions[i];
+    if (s->bucket.len && luaws_str_eq(luaws_buf_str(&s->bucket), bucket)) return s;
+  }
+  struct bucket_session *s = &h->sessions[h->next_session++ % MAX_SESSIONS];
+  luaws_credentials_release(s->keys);
+  s->keys = NULL;
+  luaws_buf_reset(&s->bucket);
+  luaws_buf_append_str(&s->bucket, bucket);
+  return s->bucket.failed ? NULL : s;
+}
+
+/* Gives the call the keys that its bucket wants it to be signed with. */
+static int identify(struct luaws_handle *h, struct luaws_call *call,
+                    struct luaws_error *err) {
+  struct luaws_reader *r = call->params;
+  struct luaws_str bucket = LUAWS_STR_NONE;
+  if (r->ops->enter_member(r, LUAWS_STR("Bucket"))) {
+    bucket = luaws_arena_str(&call->arena, r->ops->bytes(r));
+    r->ops->leave(r);
+  }
+  struct bucket_session *s = bucket.ptr ? find_session(h, bucket) : NULL;
+  if (!s) return luaws_error_memory(err);
+  int64_t now_s = luaws_session_now_s(h->session);
+  if (!s->keys || s->keys->expiry_s - now_s <= RENEWED_BEFORE_S) {
+    struct luaws_credentials *keys = NULL;
+    int rc = open_session(h, bucket, &keys, err);
+    if (rc) return rc;
+    luaws_credentials_release(s->keys);
+    s->keys = keys;
+  }
+  luaws_credentials_release(call->credentials);
+  call->credentials = luaws_credentials_acquire(s->keys);
+  return 0;
 }
 
 static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *op,
