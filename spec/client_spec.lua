@@ -75,4 +75,21 @@ describe("a client", function()
     assert.is_nil(result)
     assert.equal("ParamValidationError", err.kind)
   end)
+
+  -- The answer of endpoint rules is kept for later calls, and named the region by a piece of the first call's ARN.
+  it("signs for an access point's region in every call", function()
+    local client = session():client("s3")
+    local scopes = {}
+    client.meta.events:register("before-send", function(event)
+      scopes[#scopes + 1] = event.request.headers.Authorization:match("Credential=%w+/%d+/([^,]*),")
+      return { status_code = 200, headers = {}, body = "" }
+    end)
+    for _ = 1, 3 do
+      client:head_object{ Bucket = "arn:aws:s3:eu-west-1:123456789012:accesspoint/point", Key = "k" }
+      client:head_object{ Bucket = "another-bucket", Key = ("a-long-key/"):rep(20) }
+    end
+    client:close()
+    assert.same({ "eu-west-1/s3/aws4_request", "us-east-1/s3/aws4_request", "eu-west-1/s3/aws4_request",
+      "us-east-1/s3/aws4_request", "eu-west-1/s3/aws4_request", "us-east-1/s3/aws4_request" }, scopes)
+  end)
 end)

@@ -337,6 +337,32 @@ static struct luaws_cached_endpoint *new_entry(struct luaws_str key) {
   return NULL;
 }
 
+/* The parameters in the arena of the answer, which may hold pieces of them: the region in
+ * an ARN, say. */
+static struct luaws_endpoint_param *keep(const struct luaws_call *call,
+                                         struct luaws_arena *arena) {
+  size_t count = call->endpoint_param_count;
+  struct luaws_endpoint_param *kept =
+      luaws_arena_alloc(arena, (count + 1) * sizeof *kept);
+  for (size_t i = 0; kept && i < count; i++) {
+    kept[i] = call->endpoint_params[i];
+    if (kept[i].type == LUAWS_EP_STRING && kept[i].text.len) {
+      kept[i].text = luaws_arena_str(arena, kept[i].text);
+      if (!kept[i].text.ptr) return NULL;
+    }
+    if (kept[i].type != LUAWS_EP_STRINGS || !kept[i].text_count) continue;
+    struct luaws_str *texts =
+        luaws_arena_alloc(arena, kept[i].text_count * sizeof *texts);
+    for (size_t k = 0; texts && k < kept[i].text_count; k++) {
+      texts[k] = luaws_arena_str(arena, kept[i].texts[k]);
+      if (!texts[k].ptr) return NULL;
+    }
+    if (!texts) return NULL;
+    kept[i].texts = texts;
+  }
+  return kept;
+}
+
 static struct luaws_str text_param(const struct luaws_call *call, const char *name) {
   for (size_t i = 0; i < call->endpoint_param_count; i++) {
     const struct luaws_endpoint_param *p = &call->endpoint_params[i];
@@ -356,8 +382,10 @@ int luaws_call_resolve_endpoint(struct luaws_call *call, struct luaws_error *err
   if (!*slot || !luaws_str_eq((*slot)->key, key)) {
     struct luaws_cached_endpoint *entry = new_entry(key);
     if (!entry) return luaws_error_memory(err);
-    int rc = resolve(c, call->endpoint_params, call->endpoint_param_count, &entry->arena,
-                     &entry->endpoint, err);
+    const struct luaws_endpoint_param *kept = keep(call, &entry->arena);
+    int rc = kept ? resolve(c, kept, call->endpoint_param_count, &entry->arena,
+                            &entry->endpoint, err)
+                  : luaws_error_memory(err);
     if (rc) {
       luaws_endpoint_release(&entry->endpoint);
       luaws_endpoint_older_error(err, c->service_name, text_param(call, "Bucket"));
