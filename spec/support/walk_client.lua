@@ -1,9 +1,10 @@
--- Makes calls with clients of luaws and tells what would have been sent: the other side of scripts/walk-clients.
+-- Makes calls with clients of luaws and tells what would have been sent: the other side of
+-- scripts/walk-clients.
 --
--- Reads JSON lines { service, client, method, params }, where client has the options of a client, and answers each
--- with a line { requests = { { method, url, headers, body }, … }, error = { kind, message } }; what there is none of is left out. Bytes are
--- { ["$hex"] = … } both ways, and { ["$float"] = "NaN" }, { ["$integer"] = "9223372036854775807" }, { ["$map"] = {} },
--- { ["$stream"] = hex } stand for what JSON has no words for.
+-- Reads JSON lines { service, client, method, params }, where client has the options of a client, and answers
+-- each with { requests = { { method, url, headers, body } }, error = { kind, message } }; what there is none
+-- of is left out. Bytes are { ["$hex"] = … } both ways, and { ["$float"] = "NaN" }, { ["$integer"] = "…" },
+-- { ["$map"] = true }, { ["$list"] = true } and { ["$stream"] = hex } stand for what JSON has no words for.
 local aws = require("luaws")
 local cjson = require("cjson")
 
