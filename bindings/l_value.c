@@ -132,6 +132,8 @@ static bool reader_next_entry(struct luaws_reader *r, struct luaws_str *key,
                                      : LUAWS_KIND_OTHER;
   if (type == LUA_TSTRING) {
     key->ptr = lua_tolstring(L, -2, &key->len);
+  } else if (*key_kind == LUAWS_KIND_OTHER) { /* no __tostring, which might raise */
+    *key = luaws_str_from(luaL_typename(L, -2));
   } else { /* in place the conversion would confuse lua_next */
     luaL_tolstring(L, -2, &key->len);
     key->ptr = lua_tostring(L, -1);
@@ -179,6 +181,7 @@ static void describe(lua_State *L, struct luaws_buf *out, int depth) {
   case LUA_TLIGHTUSERDATA:
     luaws_buf_append_cstr(out, "null");
     return;
+  case LUA_TUSERDATA: /* no __tostring, which might raise */
   case LUA_TFUNCTION:
   case LUA_TTHREAD:
     luaws_buf_append_cstr(out, luaL_typename(L, -1));

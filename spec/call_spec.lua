@@ -207,6 +207,18 @@ describe("a call", function()
     assert.equal("ValueError", raised(c.list_queues, c, {}).kind)
   end)
 
+  it("refuses parameters that cannot be shown as it refuses others", function()
+    local c = client(peer)
+    local mute = setmetatable({}, { __tostring = function()
+      error("no text")
+    end })
+    local cases = { { [mute] = "x" }, { QueueNamePrefix = mute }, { QueueNamePrefix = io.stdout } }
+    for _, params in ipairs(cases) do
+      assert.equal("ParamValidationError", raised(c.list_queues, c, params).kind)
+    end
+    assert.same({}, peer:requests())
+  end)
+
   it("may be made by a finalizer while the same client reads an answer", function()
     -- The two once shared a parser.
     local entries, count = {}, 0

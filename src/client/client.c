@@ -81,6 +81,7 @@ static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_o
   struct luaws_error why = {0};
   int rc = luaws_request_set_url(&parsed, url, &why);
   luaws_error_clear(&why);
+  if (rc == LUAWS_E_MEMORY) return luaws_error_memory(err);
   if (rc) {
     return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "Invalid endpoint: %.*s",
                            LUAWS_STR_ARG(url));
