@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "l_piece.h"
+
 #include "l_core.h"
 #include "l_text.h"
 
@@ -61,7 +63,7 @@ static int file_sent(lua_State *L) {
 }
 
 bool l_is_stream(lua_State *L, int index) {
-  return luaL_testudata(L, index, FILE_TYPE) != NULL;
+  return luaL_testudata(L, index, FILE_TYPE) != NULL || l_piece_test(L, index) != NULL;
 }
 
 /* A Lua value held in the registry for as long as a request may read from it. */
@@ -71,13 +73,15 @@ struct l_source {
   int rest_ref; /* the chunk handed out last */
   size_t rest_at;
   int fd; /* of a file that we opened */
+  struct l_piece *piece;
 };
 
 static void source_release(void *owner) {
   struct l_source *s = owner;
+  if (s->fd >= 0) close(s->fd);
+  if (s->piece) s->piece->uses--;
   luaL_unref(s->L, LUA_REGISTRYINDEX, s->ref);
   luaL_unref(s->L, LUA_REGISTRYINDEX, s->rest_ref);
-  if (s->fd >= 0) close(s->fd);
   free(s);
 }
 
@@ -291,6 +295,24 @@ static int stream_file(lua_State *L, int index, struct luaws_stream *out,
   return 0;
 }
 
+static int stream_piece(lua_State *L, int index, struct luaws_stream *out,
+                        struct luaws_error *err) {
+  struct l_piece *p = l_piece_test(L, index);
+  struct l_source *s = source_new(L, index);
+  if (!s) return luaws_error_memory(err);
+  s->piece = p;
+  p->uses++;
+  p->sent = 0;
+  *out = (struct luaws_stream){.kind = LUAWS_STREAM_BYTES,
+                               .bytes = {p->ptr ? p->ptr : "", p->len},
+                               .length = (int64_t)p->len,
+                               .max_bytes_per_s = p->max_bytes_per_s,
+                               .told = &p->sent,
+                               .release = source_release,
+                               .owner = s};
+  return 0;
+}
+
 int l_stream_from(lua_State *L, int index, struct luaws_stream *out,
                   struct luaws_error *err) {
   index = lua_absindex(L, index);
@@ -298,6 +320,7 @@ int l_stream_from(lua_State *L, int index, struct luaws_stream *out,
   if (lua_isfunction(L, index)) return stream_function(L, index, out, err);
   if (luaL_testudata(L, index, LUA_FILEHANDLE)) return stream_io_file(L, index, out, err);
   if (luaL_testudata(L, index, FILE_TYPE)) return stream_file(L, index, out, err);
+  if (l_piece_test(L, index)) return stream_piece(L, index, out, err);
   return luaws_error_set(err, LUAWS_E_ARGUMENT, "ParamValidationError", "a %s is no body",
                          luaL_typename(L, index));
 }

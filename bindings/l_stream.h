@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/stream.h"
 
-/* True for an aws.file. */
+/* True for an aws.file, and for a piece (l_piece.h). */
 bool l_is_stream(lua_State *L, int index);
 
 /* The value at index as a body that stays valid until it is released, whatever the script

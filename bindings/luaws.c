@@ -14,6 +14,7 @@
 #include "l_files.h"
 #include "l_model.h"
 #include "l_paths.h"
+#include "l_piece.h"
 #include "l_regions.h"
 #include "l_session.h"
 #include "l_sign.h"
@@ -38,6 +39,7 @@ static int open_core(lua_State *L) {
   l_sign_open(L);
   l_encode_open(L);
   l_files_open(L);
+  l_piece_open(L);
   l_regions_open(L);
   return 1;
 }

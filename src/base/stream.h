@@ -20,8 +20,8 @@ struct luaws_stream {
   int fd;
   int64_t offset;          /* of the range's first byte in the file */
   int64_t max_bytes_per_s; /* it is not to be sent faster; 0 = as fast as it goes */
-  int64_t *told; /* LUAWS_STREAM_FILE: how much was read of it, for whoever shows
-                    progress; owned by `owner`, may be NULL */
+  int64_t *told;           /* how much was read of it, for whoever shows
+                              progress; owned by `owner`, may be NULL */
   /* Puts at most max bytes at dst; returns their number, 0 at the end, or a negative
    * LUAWS_E_ code. */
   ptrdiff_t (*read)(void *owner, char *dst, size_t max, struct luaws_error *err);

@@ -5,8 +5,6 @@ local errors = require("luaws.errors")
 
 local source = {}
 
-local READ_BYTES = 1024 * 1024
-
 local File = {}
 local file_mt = { __name = "luaws.transfer.file", __index = File }
 
@@ -18,46 +16,54 @@ end
 local Stream = {}
 local stream_mt = { __name = "luaws.transfer.stream", __index = Stream }
 
---- The next n bytes; fewer only at the end.
-function Stream:take(n)
-  local pieces, have = { self._rest }, #self._rest
-  while have < n and not self._ended do
-    local piece = self._read(n - have)
-    if piece == nil or piece == "" then
-      self._ended = true
-    elseif type(piece) ~= "string" then
-      errors.raise("TypeError", "what is uploaded gave a %s instead of a string", type(piece))
-    else
-      pieces[#pieces + 1] = piece
-      have = have + #piece
+--- The next n bytes in a piece, whoever gets it closes it; fewer only at the end.
+---@param n integer
+---@param speed integer|nil bytes a second, when it is sent
+function Stream:take(n, speed)
+  local piece = core.piece(n, speed)
+  local held = self._held
+  if held then
+    self._at = self._at + piece:add(held, self._at)
+    if self._at < #held then
+      return piece
     end
+    held:close()
+    self._held = nil
   end
-  local all = #pieces == 1 and pieces[1] or table.concat(pieces)
-  if have <= n then
-    self._rest = ""
-    return all
+  while #piece < n and not self._ended do
+    self:_more(piece, n - #piece)
   end
-  self._rest = all:sub(n + 1)
-  return all:sub(1, n)
+  return piece
 end
 
---- These bytes come first again.
-function Stream:give_back(bytes)
-  self._rest = bytes .. self._rest
+--- The bytes of this piece come first again.
+function Stream:give_back(piece)
+  self._held, self._at = piece, 0
 end
 
-local function stream(read)
-  return setmetatable({ _read = read, _rest = "", _ended = false }, stream_mt)
+-- Sources that give strings: `read` takes how many bytes are wanted, and may give others.
+local function of_strings(read)
+  local rest, at = "", 0
+  return setmetatable({
+    _more = function(self, piece, wanted)
+      if at == #rest then
+        rest, at = read(wanted) or "", 0
+        if type(rest) ~= "string" then
+          errors.raise("TypeError", "what is uploaded gave a %s instead of a string", type(rest))
+        end
+        self._ended = rest == ""
+      end
+      at = at + piece:add(rest, at)
+    end,
+  }, stream_mt)
 end
 
 local function io_stream(file)
-  return stream(function(n)
-    local piece, why = file:read(math.min(n, READ_BYTES))
-    if not piece and why then
-      errors.raise("IOError", "reading: %s", why)
-    end
-    return piece
-  end)
+  return setmetatable({
+    _more = function(self, piece)
+      self._ended = not piece:fill(file)
+    end,
+  }, stream_mt)
 end
 
 --- Of a file's name. What has no size, such as a pipe, is read as it comes.
@@ -104,7 +110,7 @@ function source.of_object(object)
   elseif io.type(object) then
     errors.raise("ValueError", "Fileobj is a closed file")
   elseif type(object) == "function" then
-    return stream(object)
+    return of_strings(object)
   end
   local kind = type(object)
   local has_methods = kind == "table" or kind == "userdata" and (getmetatable(object) or {}).__index
@@ -112,7 +118,7 @@ function source.of_object(object)
   if not read then
     errors.raise("ValueError", "Fileobj must implement read")
   end
-  return stream(function(n)
+  return of_strings(function(n)
     return read(object, n)
   end)
 end

@@ -23,14 +23,9 @@ end
 
 -- Sends one body, as an object or as a part of one.
 local function send(job, method, params, length)
-  local limiter, file = job.config.limiter, type(params.Body) == "userdata" and params.Body
-  if file then
-    job.meter:watch(file) -- the core keeps to its speed
-  elseif limiter then
-    limiter:consume(length)
-  end
+  job.meter:watch(params.Body)
   local answer = job.client[method](job.client, params)
-  job.meter:sent(file or params.Body, length)
+  job.meter:sent(params.Body, length)
   return answer
 end
 
@@ -56,6 +51,12 @@ local function in_parts(job, send_all)
     config.pick(job.args, COMPLETE), send_all)
 end
 
+-- What each of so many parts at once may have of the bandwidth.
+local function share(job, at_once)
+  local speed = job.config.max_bandwidth
+  return speed and math.max(1, speed // at_once) or nil
+end
+
 local function of_file(job)
   local source, size = job.source, job.source.size
   if size < job.config.multipart_threshold then
@@ -63,7 +64,7 @@ local function of_file(job)
   end
   local part_size = config.part_size(job.config.multipart_chunksize, size)
   local at_once = math.min(job.config.concurrency, (size + part_size - 1) // part_size)
-  local speed = job.config.max_bandwidth and math.max(1, job.config.max_bandwidth // at_once) or nil
+  local speed = share(job, at_once)
   in_parts(job, function(id)
     return multipart.each(size, part_size, job.config.concurrency, function(number, first, length)
       return send_part(job, id, number, source:range(first, length, speed), length)
@@ -72,9 +73,9 @@ local function of_file(job)
 end
 
 -- Reads part after part; as many are on their way as may be in memory.
-local function send_stream(job, id, first_part, part_size)
+local function send_stream(job, id, part_size)
   local limit = math.min(job.config.concurrency, job.config.max_in_memory_upload_chunks)
-  local parts, running = {}, {}
+  local parts, running, number = {}, {}, 0
   local _ <close> = setmetatable({}, { __close = function()
     for _, task in ipairs(running) do
       task:cancel()
@@ -91,14 +92,20 @@ local function send_stream(job, id, first_part, part_size)
     local part = done:await()
     parts[part.PartNumber] = part
   end
-  local number, body = 1, first_part
-  while #body > 0 do
-    running[#running + 1] = async.spawn(send_part, job, id, number, body, #body)
+  while true do
+    local body = job.source:take(part_size, share(job, limit))
+    if #body == 0 then
+      body:close()
+      break
+    end
+    number = number + 1
+    running[#running + 1] = async.spawn(function(part_number)
+      local _ <close> = body
+      return send_part(job, id, part_number, body, #body)
+    end, number)
     if #running >= limit then
       finish_one()
     end
-    number = number + 1
-    body = job.source:take(part_size)
   end
   while #running > 0 do
     finish_one()
@@ -108,16 +115,15 @@ end
 
 local function of_stream(job)
   local threshold = job.config.multipart_threshold
-  local part_size = config.part_size(job.config.multipart_chunksize)
-  local start = job.source:take(threshold)
+  local start = job.source:take(threshold, job.config.max_bandwidth or nil)
   if #start < threshold then
+    local _ <close> = start
     job.meter.total = #start
     return put(job, start, #start)
   end
   job.source:give_back(start)
-  start = nil -- luacheck: ignore 311 (it may be large)
   in_parts(job, function(id)
-    return send_stream(job, id, job.source:take(part_size), part_size)
+    return send_stream(job, id, config.part_size(job.config.multipart_chunksize))
   end)
 end
 
