@@ -641,8 +641,9 @@ static int call_retry_delay(lua_State *L) {
 }
 static int call_set_retry_delay(lua_State *L) {
   struct luaws_call *call = check_call(L);
-  call->retry_delay_ms =
-      lua_isnoneornil(L, 2) ? -1 : (int64_t)(luaL_checknumber(L, 2) * 1000);
+  lua_Number ms = lua_isnoneornil(L, 2) ? -1 : luaL_checknumber(L, 2) * 1000;
+  luaL_argcheck(L, ms > -1e15 && ms < 1e15, 2, "not a number of seconds");
+  call->retry_delay_ms = (int64_t)ms;
   return 0;
 }
 
