@@ -31,8 +31,10 @@ describe("a client", function()
   end)
 
   it("takes versions of its API, and older names of services", function()
-    assert.equal("2016-09-15", session():client("ec2", { api_version = "2016-09-15" }).meta.service_model.api_version)
-    assert.matches("ec2/1999", raised(session().client, session(), "ec2", { api_version = "1999" }).message, 1, true)
+    assert.equal("2016-09-15", session():client("ec2", {
+      api_version = "2016-09-15" }).meta.service_model.api_version)
+    assert.matches("ec2/1999", raised(session().client, session(), "ec2", { api_version = "1999" }).message,
+      1, true)
     assert.is_function(session():client("runtime.sagemaker").invoke_endpoint)
   end)
 
@@ -63,7 +65,8 @@ describe("a client", function()
     for _, case in ipairs{
       { function() return s:client("ec2").desribe_instances end, "describe_instances" },
       { function() s:client("s3", { config = { retriez = {} } }) end, "retries" },
-      { function() s:client("s3", { config = { s3 = { addresing_style = "path" } } }) end, "addressing_style" },
+      { function() s:client("s3", { config = { s3 = { addresing_style = "path" } } }) end,
+        "addressing_style" },
       { function() s:client("s33") end, "Did you mean: s3?" },
     } do
       assert.matches(case[2], raised(case[1]).message, 1, true)

@@ -2,7 +2,8 @@
 local aws = require("luaws")
 local server = require("spec.support.server")
 
-local KEYS = { region_name = "us-east-1", aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret" }
+local KEYS = { region_name = "us-east-1", aws_access_key_id = "AKIDEXAMPLE",
+  aws_secret_access_key = "the-secret" }
 
 local function client(peer, opts)
   opts = opts or {}
@@ -26,7 +27,8 @@ describe("events of a call", function()
     peer:reply{ body = '{"QueueUrls":["u"]}' }
     local c = client(peer)
     local seen = {}
-    local stages = { "provide-client-params", "before-parameter-build", "before-endpoint-resolution", "before-call",
+    local stages = { "provide-client-params", "before-parameter-build", "before-endpoint-resolution",
+      "before-call",
       "request-created", "choose-signer", "before-sign", "before-send", "before-parse", "response-received",
       "needs-retry", "after-call" }
     local context
@@ -130,7 +132,8 @@ describe("events of a call", function()
 
   it("may choose that nothing is signed, and then no credentials are looked for", function()
     peer:reply{ body = "{}" }
-    local c = client(peer, { session = { region_name = "us-east-1", _env = { AWS_EC2_METADATA_DISABLED = "true" },
+    local c = client(peer, { session = { region_name = "us-east-1", _env = {
+      AWS_EC2_METADATA_DISABLED = "true" },
       _home = "/nowhere" } })
     c.meta.events:register("choose-signer.sqs", function()
       return aws.UNSIGNED
@@ -146,7 +149,8 @@ describe("events of a call", function()
       local request = event.request
       seen = { request.method, request.url, request.headers["X-AMZ-TARGET"], request.body }
       assert.matches("^AWS4", request.headers.authorization)
-      return { status_code = 200, headers = { ["X-Amzn-RequestId"] = "made-up" }, body = '{"QueueUrls":["x"]}' }
+      return { status_code = 200, headers = { ["X-Amzn-RequestId"] = "made-up" },
+        body = '{"QueueUrls":["x"]}' }
     end)
     local response = c:list_queues{}
     assert.same({ "POST", peer.url .. "/", "AmazonSQS.ListQueues", "{}" }, seen)
@@ -174,7 +178,8 @@ describe("events of a call", function()
   end)
 
   it("may change what is parsed", function()
-    peer:reply({ status = 200, headers = { ["X-Old"] = "1" }, body = '{"QueueUrls":["u"]}' }, { status = 200, body = "{}" })
+    peer:reply({ status = 200, headers = { ["X-Old"] = "1" }, body = '{"QueueUrls":["u"]}' }, { status = 200,
+      body = "{}" })
     local c = client(peer)
     local times = 0
     c.meta.events:register("before-parse.sqs", function(event)
@@ -219,7 +224,8 @@ describe("events of a call", function()
   end)
 
   it("hand over what came, and what failed", function()
-    peer:reply({ body = '{"QueueUrls":["u"]}' }, { status = 400, body = '{"__type":"Bad"}' }, { reset = true, times = 2 })
+    peer:reply({ body = '{"QueueUrls":["u"]}' }, { status = 400, body = '{"__type":"Bad"}' }, { reset = true,
+      times = 2 })
     local c = client(peer)
     c.meta.events:register("after-call.sqs", function(event)
       event.parsed.Seen = true
@@ -261,7 +267,8 @@ describe("events of a call", function()
     peer:reply({ body = '{"QueueUrls":["inner"]}', always = true })
     local c, other = client(peer), client(peer)
     local inner = 0
-    for _, stage in ipairs{ "before-parameter-build", "before-call", "before-sign", "before-send", "before-parse",
+    for _, stage in ipairs{ "before-parameter-build", "before-call", "before-sign", "before-send",
+      "before-parse",
       "needs-retry", "after-call" } do
       c.meta.events:register(stage .. ".sqs", function()
         local count = #other:list_queues{}.QueueUrls
@@ -291,7 +298,8 @@ describe("events of a call", function()
     end
     local url = c:generate_presigned_url("get_object", { Params = { Bucket = "b", Key = "k" } })
     assert.matches("/b/other?", url, 1, true)
-    assert.same({ "provide-client-params", "before-parameter-build", "before-endpoint-resolution", "choose-signer",
+    assert.same({ "provide-client-params", "before-parameter-build", "before-endpoint-resolution",
+      "choose-signer",
       "before-sign" }, seen)
   end)
 end)
@@ -326,7 +334,8 @@ describe("a client's events", function()
     local ran = 0
     debug.sethook(function()
       local info = debug.getinfo(2, "S")
-      if info.what == "Lua" and info.source:find("luaws", 1, true) and not info.source:find("_spec", 1, true) then
+      if info.what == "Lua" and info.source:find("luaws", 1, true) and not info.source:find("_spec", 1,
+        true) then
         ran = ran + 1
       end
     end, "c")

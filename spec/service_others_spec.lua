@@ -17,7 +17,8 @@ local function call(service, method, params, answers, more)
 end
 
 local function role(document)
-  return { { body = "<GetRoleResponse><GetRoleResult><Role><Path>/</Path><AssumeRolePolicyDocument>" .. document
+  return { { body = "<GetRoleResponse><GetRoleResult><Role><Path>/</Path><AssumeRolePolicyDocument>"
+    .. document
     .. "</AssumeRolePolicyDocument></Role></GetRoleResult></GetRoleResponse>" } }
 end
 
@@ -33,7 +34,8 @@ end
 local OUTPOST = "arn:aws:s3-outposts:us-west-2:123456789012:outpost:op-1:"
 local CASES = {
   ec2 = {
-    call("ec2", "run_instances", { MinCount = 1, MaxCount = 1, ClientToken = "t", UserData = "#!/bin/sh\né" }),
+    call("ec2", "run_instances", { MinCount = 1, MaxCount = 1, ClientToken = "t",
+      UserData = "#!/bin/sh\né" }),
     call("ec2", "describe_instances", { Filters = { { Name = "a", Values = { "b" } } } }),
     call("ec2", "describe_local_gateways", { Filters = { { Name = "a", Values = { "b" } } } }),
     call("ec2", "get_console_output", { InstanceId = "i" }, console("aGVsbG8KCg==")),
@@ -41,18 +43,22 @@ local CASES = {
     call("ec2", "get_console_output", { InstanceId = "i" }, console("%%%")),
     call("ec2", "get_console_output", { InstanceId = "i" }),
   },
-  autoscaling = { call("autoscaling", "create_launch_configuration", { LaunchConfigurationName = "n", UserData = "x" }) },
+  autoscaling = { call("autoscaling", "create_launch_configuration", { LaunchConfigurationName = "n",
+    UserData = "x" }) },
   iam = {
     call("iam", "get_role", { RoleName = "r" }, role("%7B%22Version%22%3A%20%222012-10-17%22%7D")),
     call("iam", "get_role", { RoleName = "r" }, role("%7Bno json")),
-    call("iam", "get_group_policy", { GroupName = "g", PolicyName = "p" }, { { body = "<GetGroupPolicyResponse>"
+    call("iam", "get_group_policy", { GroupName = "g", PolicyName = "p" }, { {
+      body = "<GetGroupPolicyResponse>"
       .. "<GetGroupPolicyResult><PolicyDocument>%7B%22a%22%3A%5B1%2C%22+%2B%22%5D%7D</PolicyDocument>"
       .. "</GetGroupPolicyResult></GetGroupPolicyResponse>" } }),
     call("iam", "get_account_authorization_details", {}, { { body = "<GetAccountAuthorizationDetailsResponse>"
-      .. "<GetAccountAuthorizationDetailsResult><UserDetailList><member><UserPolicyList><member><PolicyDocument>"
+      .. "<GetAccountAuthorizationDetailsResult><UserDetailList><member>"
+      .. "<UserPolicyList><member><PolicyDocument>"
       .. "%7B%22a%22%3A1%7D</PolicyDocument></member></UserPolicyList></member></UserDetailList>"
       .. "</GetAccountAuthorizationDetailsResult></GetAccountAuthorizationDetailsResponse>" } }),
-    call("iam", "list_users", {}, { { status = 403, body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error>"
+    call("iam", "list_users", {}, { { status = 403,
+      body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error>"
       .. "</ErrorResponse>" } }),
   },
   cloudformation = {
@@ -73,13 +79,15 @@ local CASES = {
     call("glacier", "upload_archive", { vaultName = "v", body = "hello" }, { { body = "{}" } }),
     call("glacier", "upload_archive", { vaultName = "v", body = ("0123456789abcdef"):rep(65536 * 5 // 2) },
       { { body = "{}" } }),
-    call("glacier", "upload_multipart_part", { vaultName = "v", uploadId = "u", range = "bytes 0-4/*", body = "hello",
+    call("glacier", "upload_multipart_part", { vaultName = "v", uploadId = "u", range = "bytes 0-4/*",
+      body = "hello",
       checksum = "mine" }, { { body = "{}" } }),
   },
   apigateway = { call("apigateway", "get_rest_apis", {}, { { body = "{}" } }) },
   ["cognito-identity"] = {
     call("cognito-identity", "get_id", { IdentityPoolId = "us-east-1:x" }, { { body = "{}" } }),
-    call("cognito-identity", "get_credentials_for_identity", { IdentityId = "us-east-1:x" }, { { body = "{}" } }),
+    call("cognito-identity", "get_credentials_for_identity", { IdentityId = "us-east-1:x" }, { {
+      body = "{}" } }),
   },
   sts = {
     call("sts", "assume_role_with_web_identity", { RoleArn = ("a"):rep(20), RoleSessionName = "ab",
@@ -97,25 +105,31 @@ local CASES = {
   logs = {
     call("logs", "create_export_task", { logGroupName = "g", fromTime = 1, to = 2, destination = "d" },
       { { body = "{}" } }),
-    call("logs", "create_export_task", { logGroupName = "g", from = 1, to = 2, destination = "d" }, { { body = "{}" } }),
-    call("logs", "create_export_task", { logGroupName = "g", from = 1, fromTime = 1, to = 2, destination = "d" }),
+    call("logs", "create_export_task", { logGroupName = "g", from = 1, to = 2, destination = "d" }, { {
+      body = "{}" } }),
+    call("logs", "create_export_task", { logGroupName = "g", from = 1, fromTime = 1, to = 2,
+      destination = "d" }),
   },
   machinelearning = {
     call("machinelearning", "predict", { MLModelId = "m", Record = { a = "b" },
       PredictEndpoint = "https://realtime.example.com/ignored" }, { { body = "{}" } }),
   },
   cloudsearchdomain = {
-    call("cloudsearchdomain", "search", { query = "a b&c", size = 5, returnFields = "x,y" }, { { body = "{}" } },
+    call("cloudsearchdomain", "search", { query = "a b&c", size = 5, returnFields = "x,y" }, { {
+      body = "{}" } },
       { client = { endpoint_url = "https://search.example.com" } }),
     call("cloudsearchdomain", "suggest", { query = "a", suggester = "s" }, { { body = "{}" } },
       { client = { endpoint_url = "https://search.example.com" } }),
   },
-  mturk = { call("mturk", "list_hi_ts_for_qualification_type", { QualificationTypeId = "q" }, { { body = "{}" } }) },
+  mturk = { call("mturk", "list_hi_ts_for_qualification_type", { QualificationTypeId = "q" }, { {
+    body = "{}" } }) },
   s3control = {
     call("s3control", "get_access_point", { AccountId = "123456789012", Name = "abc" }),
     call("s3control", "get_access_point", { Name = OUTPOST .. "accesspoint:foo" }),
-    call("s3control", "get_access_point", { AccountId = "123456789012", Name = OUTPOST .. "accesspoint:foo" }),
-    call("s3control", "get_access_point", { AccountId = "999999999999", Name = OUTPOST .. "accesspoint:foo" }),
+    call("s3control", "get_access_point", { AccountId = "123456789012", Name = OUTPOST
+      .. "accesspoint:foo" }),
+    call("s3control", "get_access_point", { AccountId = "999999999999", Name = OUTPOST
+      .. "accesspoint:foo" }),
     call("s3control", "get_bucket", { Bucket = OUTPOST .. "bucket:foo" }),
     call("s3control", "get_bucket", { Bucket = "arn:aws:s3:us-west-2:123456789012:bucket:foo" }),
     call("s3control", "get_bucket", { Bucket = (OUTPOST:gsub("us%-west", "fips-us-west")) .. "bucket:foo" }),
@@ -151,7 +165,8 @@ describe("a service with a module of its own", function()
           body_of(request)
         end
       end
-      local name = made.service .. " " .. made.method .. " " .. require("luaws.pretty")(made.params):sub(1, 300)
+      local name = made.service .. " " .. made.method .. " " .. require("luaws.pretty")(made.params):sub(1,
+        300)
       assert.same(botocore.requests, luaws.requests, name)
       if not botocore.broken then
         assert.same(botocore.error, luaws.error, name)
@@ -179,13 +194,16 @@ describe("a copy from another region", function()
   it("carries a URL that is signed there", function()
     local calls = {}
     for _, token in ipairs{ "a+token/", false } do
-      calls[#calls + 1] = call("ec2", "copy_snapshot", { SourceRegion = "eu-west-1", SourceSnapshotId = "snap-1" }, nil,
+      calls[#calls + 1] = call("ec2", "copy_snapshot", { SourceRegion = "eu-west-1",
+        SourceSnapshotId = "snap-1" }, nil,
         { token = token or nil })
-      calls[#calls + 1] = call("ec2", "copy_snapshot", { SourceRegion = "eu-west-1", SourceSnapshotId = "snap-1",
+      calls[#calls + 1] = call("ec2", "copy_snapshot", { SourceRegion = "eu-west-1",
+        SourceSnapshotId = "snap-1",
         PresignedUrl = "https://mine?a=b" })
       calls[#calls + 1] = call("rds", "create_db_instance_read_replica", { DBInstanceIdentifier = "a b",
         SourceDBInstanceIdentifier = "arn", SourceRegion = "eu-west-1" }, nil, { token = token or nil })
-      calls[#calls + 1] = call("neptune", "copy_db_cluster_snapshot", { SourceDBClusterSnapshotIdentifier = "a",
+      calls[#calls + 1] = call("neptune", "copy_db_cluster_snapshot", {
+        SourceDBClusterSnapshotIdentifier = "a",
         TargetDBClusterSnapshotIdentifier = "b", SourceRegion = "eu-west-1" })
       calls[#calls + 1] = call("docdb", "create_db_cluster", { DBClusterIdentifier = "a", Engine = "docdb",
         SourceRegion = "eu-west-1" })
@@ -207,7 +225,8 @@ end)
 describe("a password made of credentials", function()
   it("is what botocore makes", function()
     local calls = {
-      call("rds", "generate_db_auth_token", { DBHostname = "db.example.com", Port = 3306, DBUsername = "a b+c" }),
+      call("rds", "generate_db_auth_token", { DBHostname = "db.example.com", Port = 3306,
+        DBUsername = "a b+c" }),
       call("rds", "generate_db_auth_token", { DBHostname = "db.example.com", Port = 3306, DBUsername = "x",
         Region = "eu-west-1" }, nil, { token = "t/+" }),
       call("dsql", "generate_db_connect_auth_token", { Hostname = "h.dsql.us-east-1.on.aws" }),
@@ -220,7 +239,8 @@ describe("a password made of credentials", function()
   end)
 
   it("takes its arguments in a row as well", function()
-    local rds = aws.session{ region_name = "us-east-1", aws_access_key_id = "a", aws_secret_access_key = "b" }:client("rds")
+    local rds = aws.session{ region_name = "us-east-1", aws_access_key_id = "a",
+      aws_secret_access_key = "b" }:client("rds")
     assert.matches("^h:5432/%?Action=connect&DBUser=me&", rds:generate_db_auth_token("h", 5432, "me"))
     assert.has_error(function()
       rds:generate_db_auth_token{ DBHostname = "h", Prot = 1 }
@@ -233,9 +253,11 @@ describe("Polly", function()
     local opts = { Params = { OutputFormat = "mp3", Text = "hé llo", VoiceId = "Joanna" }, ExpiresIn = 60 }
     local polly = aws.session{ region_name = "us-east-1", aws_access_key_id = "AKIDEXAMPLE",
       aws_secret_access_key = "the-secret" }:client("polly")
-    oracle.each({ call("polly", "generate_presigned_url", { ClientMethod = "synthesize_speech", Params = opts.Params,
+    oracle.each({ call("polly", "generate_presigned_url", { ClientMethod = "synthesize_speech",
+      Params = opts.Params,
       ExpiresIn = 60 }) }, function(_, botocore)
-      assert.same(parts_of(botocore.result), parts_of(polly:generate_presigned_url("synthesize_speech", opts)))
+      assert.same(parts_of(botocore.result), parts_of(polly:generate_presigned_url("synthesize_speech",
+        opts)))
     end)
   end)
 end)

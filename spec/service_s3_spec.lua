@@ -7,7 +7,8 @@ local KEY = "0123456789abcdef0123456789abcdef"
 local LIST = [[<?xml version="1.0" encoding="UTF-8"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>a%2Bb+c</Prefix>
 <Delimiter>%2F</Delimiter><EncodingType>url</EncodingType><Contents><Key>a%0Ab+c%2Bd</Key></Contents>
-<Contents><Key>plain</Key></Contents><CommonPrefixes><Prefix>x+y%2F</Prefix></CommonPrefixes></ListBucketResult>]]
+<Contents><Key>plain</Key></Contents>
+<CommonPrefixes><Prefix>x+y%2F</Prefix></CommonPrefixes></ListBucketResult>]]
 local LOCATION = '<?xml version="1.0"?>\n<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 local function call(method, params, answers, more)
@@ -22,12 +23,14 @@ end
 describe("S3", function()
   it("sends what botocore sends", function()
     local calls = {
-      call("get_bucket_location", { Bucket = "abc" }, { { body = LOCATION .. ">eu-west-1</LocationConstraint>" } }),
+      call("get_bucket_location", { Bucket = "abc" }, { { body = LOCATION
+        .. ">eu-west-1</LocationConstraint>" } }),
       call("get_bucket_location", { Bucket = "abc" }, { { body = LOCATION .. "/>" } }),
       call("list_objects", { Bucket = "abc" }, { { body = LIST } }),
       call("list_objects_v2", { Bucket = "abc", Prefix = "a+b c" }, { { body = LIST } }),
       call("list_objects_v2", { Bucket = "abc", EncodingType = "url" }, { { body = LIST } }),
-      call("list_object_versions", { Bucket = "abc" }, { { body = (LIST:gsub("ListBucketResult", "ListVersionsResult")
+      call("list_object_versions", { Bucket = "abc" }, { { body = (LIST:gsub("ListBucketResult",
+        "ListVersionsResult")
         :gsub("Contents", "Version")) } }),
       call("copy_object", { Bucket = "abc", Key = "k", CopySource = "from/a b+é?x?versionId=1 2" },
         { { body = "<CopyObjectResult/>" } }),
@@ -35,30 +38,35 @@ describe("S3", function()
         { { body = "<CopyObjectResult/>" } }),
       call("copy_object", { Bucket = "abc", Key = "k", CopySource = { Bucket = "from", Key = "a/b c~'é" } },
         { { body = "<CopyObjectResult/>" } }),
-      call("copy_object", { Bucket = "abc", Key = "k", CopySource = { Bucket = "from", Key = "k", VersionId = "v/1" },
+      call("copy_object", { Bucket = "abc", Key = "k", CopySource = { Bucket = "from", Key = "k",
+        VersionId = "v/1" },
         SSECustomerKey = KEY, SSECustomerAlgorithm = "AES256", CopySourceSSECustomerKey = "x" },
         { { body = "<CopyObjectResult/>" } }),
       call("upload_part_copy", { Bucket = "abc", Key = "k", PartNumber = 1, UploadId = "u", CopySource = {
         Bucket = "arn:aws:s3:us-west-2:123456789012:accesspoint:point", Key = "k" } },
         { { body = "<CopyPartResult/>" } }),
       call("copy_object", { Bucket = "abc", Key = "k", CopySource = { Bucket = "from" } }),
-      call("head_object", { Bucket = "abc", Key = "k", SSECustomerKey = KEY, SSECustomerAlgorithm = "AES256" }),
+      call("head_object", { Bucket = "abc", Key = "k", SSECustomerKey = KEY,
+        SSECustomerAlgorithm = "AES256" }),
       call("head_object", { Bucket = "abc", Key = "k", SSECustomerKey = KEY, SSECustomerKeyMD5 = "mine" }),
-      call("head_object", { Bucket = "abc", Key = "k" }, { { headers = { Expires = "Thu, 01 Jan 2026 00:00:00 GMT" } } }),
+      call("head_object", { Bucket = "abc", Key = "k" }, { { headers = {
+        Expires = "Thu, 01 Jan 2026 00:00:00 GMT" } } }),
       call("head_object", { Bucket = "abc", Key = "k" }, { { headers = { Expires = "never" } } }),
       call("head_object", { Bucket = "abc", Key = "k" }, { { headers = { Expires = "0" } } }),
       call("create_multipart_upload", { Bucket = "abc", Key = "k", Metadata = { a = "é" } }),
       call("head_bucket", { Bucket = "a_b" }), call("head_bucket", { Bucket = "A.b" }),
       call("head_bucket", { Bucket = "a..b" }), call("head_bucket", { Bucket = "ab/c" }),
       call("head_bucket", { Bucket = "" }), call("head_bucket", { Bucket = ("a"):rep(256) }),
-      call("head_bucket", { Bucket = ("a"):rep(255) }), call("head_bucket", { Bucket = "arn:aws:s3:::bucket" }),
+      call("head_bucket", { Bucket = ("a"):rep(255) }), call("head_bucket", {
+        Bucket = "arn:aws:s3:::bucket" }),
       call("head_bucket", { Bucket = "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point" }),
       call("head_bucket", { Bucket = "arn:aws:s3:us-west-2:12345678901:accesspoint/my-point" }),
       call("head_bucket", { Bucket = "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point" }, nil,
         { client = { endpoint_url = "http://localhost:9000" } }),
       call("head_object", { Key = "k",
         Bucket = "arn:aws:s3-outposts:us-west-2:123456789012:outpost/op-1/accesspoint/my-point" }),
-      call("head_object", { Key = "k", Bucket = "arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/p" }),
+      call("head_object", { Key = "k",
+        Bucket = "arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/p" }),
       call("list_buckets", {}, { { body = "<ListAllMyBucketsResult/>" } }, { region = "eu-west-1" }),
     }
     oracle.each(calls, function(made, botocore, luaws)
@@ -71,7 +79,8 @@ describe("S3", function()
 
   it("takes an error, or half a document, in an answer with status 200 for an error of the server", function()
     local answers = {}
-    for i, body in ipairs{ '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>',
+    for i, body in ipairs{
+      '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code><Message>m</Message></Error>',
       "<Error><Code>InternalError</Code></Error>", "<CopyObjectResult><ETag>x</ETag></CopyObj",
       "<CopyObjectResult><ETag>x</ETag></CopyObjectResult>", "<CopyObjectResult/>", "" } do
       answers[i] = call("copy_object", { Bucket = "abc", Key = "k", CopySource = "a/b" }, { { body = body } })
@@ -85,7 +94,8 @@ describe("S3", function()
   end)
 
   it("tries a copy again that failed inside its answer", function()
-    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b", region_name = "us-east-1" }:client("s3")
+    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b",
+      region_name = "us-east-1" }:client("s3")
     local times = 0
     c.meta.events:register("before-send.s3", function()
       times = times + 1
@@ -99,7 +109,8 @@ end)
 
 describe("a bucket in another region", function()
   local function redirected(answers, method, params)
-    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b", region_name = "us-east-1" }:client("s3",
+    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b",
+      region_name = "us-east-1" }:client("s3",
       { config = { retries = { total_max_attempts = 1 } } })
     local urls, at = {}, 0
     c.meta.events:register("before-send.s3", function(event)
@@ -115,32 +126,39 @@ describe("a bucket in another region", function()
   end
 
   local cases = {
-    { "by a header", { status = 301, headers = { ["x-amz-bucket-region"] = "eu-west-1" } }, "get_object_tagging" },
-    { "by the body", { status = 400, body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region>"
+    { "by a header", { status = 301, headers = { ["x-amz-bucket-region"] = "eu-west-1" } },
+      "get_object_tagging" },
+    { "by the body", { status = 400,
+      body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region>"
       .. "</Error>" }, "get_object_tagging" },
-    { "by IllegalLocationConstraintException", { status = 400, headers = { ["x-amz-bucket-region"] = "eu-west-1" },
+    { "by IllegalLocationConstraintException", { status = 400, headers = {
+      ["x-amz-bucket-region"] = "eu-west-1" },
       body = "<Error><Code>IllegalLocationConstraintException</Code></Error>" }, "get_object_tagging" },
-    { "by a HEAD without a body", { status = 400, headers = { ["x-amz-bucket-region"] = "eu-west-1" } }, "head_object" },
+    { "by a HEAD without a body", { status = 400, headers = { ["x-amz-bucket-region"] = "eu-west-1" } },
+      "head_object" },
   }
   for _, case in ipairs(cases) do
     it("is found " .. case[1] .. ", and remembered", function()
       local method = case[3]
       local verb = method == "head_object" and "HEAD" or "GET"
       local query = method == "head_object" and "" or "?tagging"
-      local urls, result, err, c = redirected({ case[2], { body = method == "head_object" and "" or "<Tagging/>" } },
+      local urls, result, err, c = redirected({ case[2], { body = method == "head_object" and ""
+        or "<Tagging/>" } },
         method, { Bucket = "abc", Key = "a b" })
       assert.is_nil(err)
       assert.is_table(result)
       c[method](c, { Bucket = "abc", Key = "a b" })
       local there = verb .. " https://abc.s3.eu-west-1.amazonaws.com/a%20b" .. query .. " eu-west-1"
-      assert.same({ verb .. " https://abc.s3.amazonaws.com/a%20b" .. query .. " us-east-1", there, there }, urls)
+      assert.same({ verb .. " https://abc.s3.amazonaws.com/a%20b" .. query .. " us-east-1", there, there },
+        urls)
     end)
   end
 
   it("is asked for when the answer does not say", function()
     local urls = redirected({ { status = 301 }, { headers = { ["x-amz-bucket-region"] = "eu-west-1" } }, {} },
       "put_object", { Bucket = "abc", Key = "k", Body = "x" })
-    assert.same({ "PUT https://abc.s3.amazonaws.com/k us-east-1", "HEAD https://abc.s3.amazonaws.com/ us-east-1",
+    assert.same({ "PUT https://abc.s3.amazonaws.com/k us-east-1",
+      "HEAD https://abc.s3.amazonaws.com/ us-east-1",
       "PUT https://abc.s3.eu-west-1.amazonaws.com/k eu-west-1" }, urls)
   end)
 
@@ -154,7 +172,8 @@ describe("a bucket in another region", function()
   it("gets its objects sent again from their beginning, under path style too", function()
     local peer <close> = server.start()
     peer:reply({ status = 307, headers = { ["x-amz-bucket-region"] = "eu-west-1" } }, {})
-    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b", region_name = "us-east-1" }:client("s3",
+    local c = aws.session{ aws_access_key_id = "a", aws_secret_access_key = "b",
+      region_name = "us-east-1" }:client("s3",
       { endpoint_url = peer.url })
     local name = os.tmpname()
     local file <close> = assert(io.open(name, "wb"))
@@ -175,7 +194,8 @@ describe("generate_presigned_post", function()
     local params = { Bucket = "abc", Key = "up/${filename}", Fields = { acl = "public-read" },
       Conditions = { { acl = "public-read" }, { "content-length-range", 2, 5 } }, ExpiresIn = 60 }
     for _, case in ipairs{ { token = "the+token" }, {} } do
-      oracle.each({ { service = "s3", method = "generate_presigned_post", region = "eu-west-1", token = case.token,
+      oracle.each({ { service = "s3", method = "generate_presigned_post", region = "eu-west-1",
+        token = case.token,
         params = params, config = { signature_version = "s3v4", s3 = { addressing_style = "virtual" } } } },
         function(_, botocore, luaws)
           for _, side in ipairs{ botocore, luaws } do
@@ -202,7 +222,8 @@ describe("generate_presigned_post", function()
     local child = require("spec.support.child")
     local expected = child.output({ "python3", "-c", [[
 import sys, botocore.auth, botocore.credentials, types
-auth = botocore.auth.S3SigV4PostAuth(botocore.credentials.Credentials("AKIDEXAMPLE", "the-secret"), "s3", "eu-west-1")
+auth = botocore.auth.S3SigV4PostAuth(botocore.credentials.Credentials("AKIDEXAMPLE", "the-secret"), "s3",
+  "eu-west-1")
 request = types.SimpleNamespace(context={"timestamp": "20260101T000000Z"})
 print(auth.signature(sys.argv[1], request), end="")]], form.fields.policy })
     assert.equal("20260101T000000Z", form.fields["x-amz-date"])

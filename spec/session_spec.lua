@@ -9,7 +9,8 @@ local function python(code, ...)
 end
 
 local function session(opts)
-  local all = { region_name = "eu-west-1", aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret",
+  local all = { region_name = "eu-west-1", aws_access_key_id = "AKIDEXAMPLE",
+    aws_secret_access_key = "the-secret",
     _env = {}, _home = "/nowhere" }
   for name, value in pairs(opts or {}) do
     all[name] = value
@@ -28,7 +29,8 @@ describe("a session", function()
     local expected = python([[
 s = boto3.Session(region_name="us-east-1")
 names = s.get_available_services()
-out = {"services": names, "resources": s.get_available_resources(), "partitions": s.get_available_partitions(),
+out = {"services": names, "resources": s.get_available_resources(),
+  "partitions": s.get_available_partitions(),
        "regions": {}, "of": {}}
 for n in names[::6] + ["nope", "iam", "s3", "ec2"]:
     out["regions"][n] = [s.get_available_regions(n), s.get_available_regions(n, "aws-cn"),
@@ -41,7 +43,8 @@ json.dump(out, sys.stdout)]])
     assert.same(expected.resources, s:get_available_resources())
     assert.same(expected.partitions, s:get_available_partitions())
     for name, lists in pairs(expected.regions) do
-      assert.same(lists, { s:get_available_regions(name), s:get_available_regions(name, { partition = "aws-cn" }),
+      assert.same(lists, { s:get_available_regions(name), s:get_available_regions(name, {
+        partition = "aws-cn" }),
         s:get_available_regions(name, { allow_non_regional = true }) }, name)
     end
     for region, partition in pairs(expected.of) do
@@ -75,8 +78,10 @@ json.dump(out, sys.stdout)]])
     local frozen = credentials:get_frozen_credentials()
     assert.same({ "AKIDEXAMPLE", "the-secret", "the-token", "explicit" }, { credentials.access_key,
       credentials.secret_key, credentials.token, credentials.method })
-    assert.same({ "AKIDEXAMPLE", "the-secret", "the-token" }, { frozen.access_key, frozen.secret_key, frozen.token })
-    for _, text in ipairs{ tostring(credentials), tostring(frozen), aws.pretty(credentials), tostring(s), aws.pretty(s) } do
+    assert.same({ "AKIDEXAMPLE", "the-secret", "the-token" }, { frozen.access_key, frozen.secret_key,
+      frozen.token })
+    for _, text in ipairs{ tostring(credentials), tostring(frozen), aws.pretty(credentials), tostring(s),
+      aws.pretty(s) } do
       assert.is_nil(text:find("the-", 1, true))
     end
     assert.is_nil(aws.session{ region_name = "x", _env = { AWS_EC2_METADATA_DISABLED = "true" },
@@ -107,10 +112,12 @@ describe("sign_request", function()
     { method = "GET", url = "https://example.com/" },
     -- A query that repeats a name loses values when botocore presigns it.
     { method = "GET", url = "https://Example.com:443/a/../b//c/./d?z=1&a=b%20c&a=&empty", repeats = true },
-    { method = "POST", url = "http://example.com:8080/p%20a", headers = { ["Content-Type"] = "text/plain" }, body = "hé" },
+    { method = "POST", url = "http://example.com:8080/p%20a", headers = { ["Content-Type"] = "text/plain" },
+      body = "hé" },
     { method = "PUT", url = "https://example.com/%E1%88%B4/a%2Fb", headers = { ["X-Spaces"] = "  a   b  ",
       ["User-Agent"] = "me", ["X-Two"] = { "one", "two" } }, body = ("x"):rep(5000) },
-    { method = "DELETE", url = "https://[::1]:9000/x?q=%E2%9C%93&b=a+b", headers = { Expect = "100-continue" } },
+    { method = "DELETE", url = "https://[::1]:9000/x?q=%E2%9C%93&b=a+b", headers = {
+      Expect = "100-continue" } },
     { method = "GET", url = "https://example.com/?X-b=2&x-a=1&X-a=3" },
   }
 
@@ -133,7 +140,8 @@ for token in (None, "tok+en/="):
             if make is botocore.auth.SigV4QueryAuth and (q.get("body") or q.get("repeats")):
                 row.append(None)
                 continue
-            make(botocore.credentials.Credentials("AKIDEXAMPLE", "the-secret", token), "service", "eu-west-1").add_auth(r)
+            make(botocore.credentials.Credentials("AKIDEXAMPLE", "the-secret", token), "service",
+              "eu-west-1").add_auth(r)
             row.append(r.headers.get("Authorization") or r.url.rsplit("X-Amz-Signature=", 1)[1])
         out.append(row)
 json.dump(out, sys.stdout)]], cjson.encode(REQUESTS))
@@ -151,7 +159,8 @@ json.dump(out, sys.stdout)]], cjson.encode(REQUESTS))
         assert.equal(expected[i][1], authorization, request.url)
         opts.presign = true
         if expected[i][2] ~= cjson.null then
-          assert.equal(expected[i][2], s:sign_request(request, opts).url:match("X%-Amz%-Signature=(%x+)"), request.url)
+          assert.equal(expected[i][2], s:sign_request(request, opts).url:match("X%-Amz%-Signature=(%x+)"),
+            request.url)
         end
       end
     end
@@ -162,6 +171,7 @@ json.dump(out, sys.stdout)]], cjson.encode(REQUESTS))
     local signed = session():sign_request(request, { service = "service", time = 1767225600, debug = true })
     assert.same({ method = "GET", url = "https://example.com/" }, request)
     assert.matches("^GET\n/\n\nhost:example.com\n", signed.canonical_request)
-    assert.matches("^AWS4%-HMAC%-SHA256\n20260101T000000Z\n20260101/eu%-west%-1/service/aws4_request\n", signed.string_to_sign)
+    assert.matches("^AWS4%-HMAC%-SHA256\n20260101T000000Z\n20260101/eu%-west%-1/service/aws4_request\n",
+      signed.string_to_sign)
   end)
 end)

@@ -39,21 +39,25 @@ describe("a stubber", function()
   end)
 
   it("raises errors of the service", function()
-    stub:add_client_error("get_queue_url", { service_error_code = "QueueDoesNotExist", service_message = "none",
+    stub:add_client_error("get_queue_url", { service_error_code = "QueueDoesNotExist",
+      service_message = "none",
       http_status_code = 404, service_error_meta = { Extra = "e" }, response_meta = { RequestId = "r" },
       modeled_fields = { Field = 1 } })
     stub:add_client_error("list_queues", "Busy", "later", 503)
     stub:activate()
     local err = raised(c.get_queue_url, c, { QueueName = "q" })
-    assert.equal("An error occurred (QueueDoesNotExist) when calling the GetQueueUrl operation: none", tostring(err))
-    assert.same({ Error = { Code = "QueueDoesNotExist", Message = "none", Extra = "e" }, Field = 1, ResponseMetadata = {
+    assert.equal("An error occurred (QueueDoesNotExist) when calling the GetQueueUrl operation: none",
+      tostring(err))
+    assert.same({ Error = { Code = "QueueDoesNotExist", Message = "none", Extra = "e" }, Field = 1,
+      ResponseMetadata = {
       HTTPStatusCode = 404, HTTPHeaders = {}, RetryAttempts = 0, RequestId = "r" } }, err.response)
     assert.is_true(err:is(c.exceptions.QueueDoesNotExist))
     assert.equal("Busy", raised(c.list_queues, c, {}).code)
   end)
 
   it("refuses answers that the service could not give", function()
-    local err = raised(stub.add_response, stub, "list_queues", { QueueURLs = {}, NextToken = 5, QueueUrls = { 1 } })
+    local err = raised(stub.add_response, stub, "list_queues", { QueueURLs = {}, NextToken = 5, QueueUrls = {
+      1 } })
     assert.equal("ParamValidationError", err.kind)
     assert.matches('Unknown parameter in input: "QueueURLs"', err.message, 1, true)
     assert.matches("Invalid type for parameter NextToken", err.message, 1, true)
@@ -64,13 +68,13 @@ describe("a stubber", function()
   end)
 
   it("is strict about the order, the number and the parameters of calls", function()
-    stub:add_response("get_queue_url", { QueueUrl = "v" }, { QueueName = "q", 
+    stub:add_response("get_queue_url", { QueueUrl = "v" }, { QueueName = "q",
       QueueOwnerAWSAccountId = aws.stubber.ANY })
     stub:activate()
     local err = raised(c.list_queues, c, {})
     assert.equal("StubResponseError", err.kind)
-    assert.equal("Error getting response stub for operation ListQueues: Operation mismatch: found response for "
-      .. "GetQueueUrl.", err.message)
+    assert.equal("Error getting response stub for operation ListQueues: Operation mismatch: "
+      .. "found response for GetQueueUrl.", err.message)
     err = raised(c.get_queue_url, c, { QueueName = "other" })
     assert.equal("StubAssertionError", err.kind)
     assert.is_true(err:is("AssertionError"))
@@ -84,16 +88,20 @@ describe("a stubber", function()
     local expected = { QueueName = "q", Attributes = { DelaySeconds = ANY, Policy = "p" } }
     stub:add_response("create_queue", { QueueUrl = "v" }, expected)
     stub:activate()
-    assert.equal("StubAssertionError", raised(c.create_queue, c, { QueueName = "q", Attributes = { Policy = "p" } }).kind)
-    assert.equal("v", c:create_queue{ QueueName = "q", Attributes = { DelaySeconds = "5", Policy = "p" } }.QueueUrl)
+    assert.equal("StubAssertionError", raised(c.create_queue, c, { QueueName = "q", Attributes = {
+      Policy = "p" } }).kind)
+    assert.equal("v", c:create_queue{ QueueName = "q", Attributes = { DelaySeconds = "5",
+      Policy = "p" } }.QueueUrl)
   end)
 
   it("lets go of the client when deactivated or closed, and leaves presigned URLs alone", function()
-    local s3 = aws.session{ region_name = "us-east-1", aws_access_key_id = "a", aws_secret_access_key = "b" }:client("s3")
+    local s3 = aws.session{ region_name = "us-east-1", aws_access_key_id = "a",
+      aws_secret_access_key = "b" }:client("s3")
     do
       local closing <close> = aws.stubber(s3):activate()
       assert.is_table(closing)
-      assert.matches("^https://abc", s3:generate_presigned_url("get_object", { Params = { Bucket = "abc", Key = "k" } }))
+      assert.matches("^https://abc", s3:generate_presigned_url("get_object", { Params = { Bucket = "abc",
+        Key = "k" } }))
       assert.equal("UnStubbedResponseError", raised(s3.list_buckets, s3).kind)
     end
     s3.meta.events:register("before-call.s3", function()

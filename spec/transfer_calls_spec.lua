@@ -1,4 +1,5 @@
--- The requests of transfers are those of boto3's (spec/fixtures/transfer.json, which scripts/transfer-fixtures.py
+-- The requests of transfers are those of boto3's (spec/fixtures/transfer.json, which
+-- scripts/transfer-fixtures.py
 -- wrote), whatever their order, since parts go at once.
 local aws = require("luaws")
 local cjson = require("cjson")

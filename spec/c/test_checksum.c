@@ -1,4 +1,5 @@
-/* Checksums: the check values that their definitions publish for "123456789", and pieces of any size. */
+/* Checksums: the check values that their definitions publish for "123456789", and pieces
+ * of any size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +12,11 @@
 #include "http/checksum.h"
 #include "http/crc.h"
 
-static struct luaws_str value(enum luaws_checksum_algorithm a, const char *data, size_t len, size_t piece,
-                              struct luaws_buf *out) {
+static struct luaws_str value(enum luaws_checksum_algorithm a, const char *data,
+                              size_t len, size_t piece, struct luaws_buf *out) {
   struct luaws_checksum *c = luaws_checksum_new(a);
-  for (size_t i = 0; i < len; i += piece) luaws_checksum_update(c, data + i, len - i < piece ? len - i : piece);
+  for (size_t i = 0; i < len; i += piece)
+    luaws_checksum_update(c, data + i, len - i < piece ? len - i : piece);
   luaws_buf_reset(out);
   luaws_checksum_finish(c, out);
   luaws_checksum_free(c);
@@ -24,13 +26,14 @@ static struct luaws_str value(enum luaws_checksum_algorithm a, const char *data,
 static void published_check_values(void **state) {
   static const struct {
     const char *name, *hex;
-  } cases[] = {{"crc32", "cbf43926"},
-               {"CRC32C", "e3069283"},
-               {"CRC64NVME", "ae8b14860a799888"},
-               {"sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"},
-               {"SHA256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"},
-               {"MD5", "25f9e794323b453885f5181f1b624d0b"},
-               {"XXHASH64", "8cb841db40e6ae83"}};
+  } cases[] = {
+      {"crc32", "cbf43926"},
+      {"CRC32C", "e3069283"},
+      {"CRC64NVME", "ae8b14860a799888"},
+      {"sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"},
+      {"SHA256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"},
+      {"MD5", "25f9e794323b453885f5181f1b624d0b"},
+      {"XXHASH64", "8cb841db40e6ae83"}};
   struct luaws_buf text = {0}, bytes = {0}, hex = {0};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     enum luaws_checksum_algorithm a = luaws_checksum_find(luaws_str_from(cases[i].name));
@@ -49,10 +52,12 @@ static void published_check_values(void **state) {
 static void pieces_do_not_matter(void **state) {
   enum { SIZE = 10007 };
   char *data = malloc(SIZE);
-  for (int i = 0; i < SIZE; i++) data[i] = (char)(i * 31 + i / 7);
+  for (int i = 0; i < SIZE; i++)
+    data[i] = (char)(i * 31 + i / 7);
   struct luaws_buf whole = {0}, parts = {0};
   for (int a = 0; a < LUAWS_CHECKSUM_ALGORITHMS; a++) {
-    struct luaws_str w = value((enum luaws_checksum_algorithm)a, data, SIZE, SIZE, &whole);
+    struct luaws_str w =
+        value((enum luaws_checksum_algorithm)a, data, SIZE, SIZE, &whole);
     assert_true(w.len > 0);
     for (size_t piece = 1; piece < 40; piece += 6) {
       value((enum luaws_checksum_algorithm)a, data, SIZE, piece, &parts);
@@ -69,7 +74,8 @@ static void read_all(const struct luaws_stream *s, struct luaws_buf *out, size_t
   char local[4096];
   ptrdiff_t n;
   luaws_buf_reset(out);
-  while ((n = luaws_stream_read(s, &position, local, piece, NULL)) > 0) luaws_buf_append(out, local, (size_t)n);
+  while ((n = luaws_stream_read(s, &position, local, piece, NULL)) > 0)
+    luaws_buf_append(out, local, (size_t)n);
   assert_int_equal(n, 0);
   int64_t at = 1;
   assert_int_equal(luaws_stream_rewind(s, &at, NULL), 0);
@@ -82,7 +88,8 @@ static void a_chunked_body_ends_with_its_checksum(void **state) {
   assert_int_equal(luaws_aws_chunked_wrap(&s, LUAWS_CHECKSUM_CRC32, NULL), 0);
   for (size_t piece = 1; piece < 50; piece += 7) { /* each time from its start */
     read_all(&s, &out, piece);
-    assert_string_equal(out.ptr, "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n");
+    assert_string_equal(out.ptr,
+                        "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n");
   }
   luaws_stream_release(&s);
   s = (struct luaws_stream){.kind = LUAWS_STREAM_NONE};
@@ -97,7 +104,8 @@ static void a_long_body_has_many_chunks(void **state) {
   enum { SIZE = 300000 };
   char *data = malloc(SIZE);
   memset(data, 'x', SIZE);
-  struct luaws_stream s = {.kind = LUAWS_STREAM_BYTES, .bytes = {data, SIZE}, .length = SIZE};
+  struct luaws_stream s = {
+      .kind = LUAWS_STREAM_BYTES, .bytes = {data, SIZE}, .length = SIZE};
   struct luaws_buf out = {0}, plain = {0};
   assert_int_equal(luaws_aws_chunked_wrap(&s, LUAWS_CHECKSUM_SHA256, NULL), 0);
   read_all(&s, &out, 1000);

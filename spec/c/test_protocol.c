@@ -109,7 +109,8 @@ static void run_case(void **state) {
     } else if (luaws_str_is(w->key, "bytes")) {
       ok = luaws_str_eq(luaws_tree_text(answer, "body"), w->text);
     } else {
-      const struct luaws_tree *got = luaws_tree_get(answer, luaws_arena_str(&local, w->key).ptr);
+      const struct luaws_tree *got =
+          luaws_tree_get(answer, luaws_arena_str(&local, w->key).ptr);
       ok = got && same(w, got);
     }
   }

@@ -1,4 +1,5 @@
--- Makes the same calls with botocore and with luaws and returns what both sent and made of the answers, in a form
+-- Makes the same calls with botocore and with luaws and returns what both sent and made of the answers, in
+-- a form
 -- that can be compared (see botocore_calls.py for what a call is).
 local aws = require("luaws")
 local child = require("spec.support.child")
@@ -74,7 +75,8 @@ end
 
 --- One call with luaws.
 function oracle.run(call)
-  local opts = { region_name = call.region or "us-east-1", config = call.config, aws_access_key_id = "AKIDEXAMPLE",
+  local opts = { region_name = call.region or "us-east-1", config = call.config,
+    aws_access_key_id = "AKIDEXAMPLE",
     aws_secret_access_key = "the-secret", aws_session_token = call.token }
   for option, value in pairs(call.client or {}) do
     opts[option] = value
@@ -97,7 +99,8 @@ function oracle.run(call)
   if ok then
     return { requests = requests, result = result }
   end
-  return { requests = requests, error = tostring(result), kind = type(result) == "table" and result.kind or nil }
+  return { requests = requests, error = tostring(result), kind = type(result) == "table" and result.kind
+    or nil }
 end
 
 --- Compares a row of calls; `check(call, botocore, luaws)` is told of each.
