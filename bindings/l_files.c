@@ -226,6 +226,7 @@ static int make_folder(lua_State *L) {
 
 /* core.set_modified(path, seconds since the epoch) */
 static int set_modified(lua_State *L) {
+  l_core_check_files(L);
   double whole, part = modf(luaL_checknumber(L, 2), &whole);
   struct timespec times[2] = {
       {.tv_nsec = UTIME_OMIT},
