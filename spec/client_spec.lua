@@ -79,7 +79,8 @@ describe("a client", function()
     assert.equal("ParamValidationError", err.kind)
   end)
 
-  -- The answer of endpoint rules is kept for later calls, and named the region by a piece of the first call's ARN.
+  -- The answer of endpoint rules is kept for later calls, and named the region by a piece of the first
+  -- call's ARN.
   it("signs for an access point's region in every call", function()
     local client = session():client("s3")
     local scopes = {}

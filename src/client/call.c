@@ -186,18 +186,28 @@ static int find_account(struct luaws_call *call, struct luaws_error *err) {
   return 0;
 }
 
-/* What differs from attempt to attempt, and is not signed. */
+/* The request of a new attempt: without what the last one was signed and marked with. */
 static int create_request(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_headers *h = &call->request.headers;
   if (call->presign) return 0;
-  if (call->retry.attempt > 0 && luaws_call_wants_credentials(call))
-    luaws_headers_remove(h, LUAWS_STR("Authorization"));
+  if (call->retry.attempt > 0) {
+    luaws_headers_remove(h, LUAWS_STR("amz-sdk-invocation-id"));
+    luaws_headers_remove(h, LUAWS_STR("amz-sdk-request"));
+    if (luaws_call_wants_credentials(call))
+      luaws_headers_remove(h, LUAWS_STR("Authorization"));
+  }
+  bool ok = luaws_headers_set(h, LUAWS_STR("User-Agent"), call->client->user_agent);
+  return ok ? 0 : luaws_error_memory(err);
+}
+
+/* Which attempt it is: differs each time, and is not signed. */
+static int mark_attempt(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_headers *h = &call->request.headers;
   char text[64];
   if (call->retry.attempt == 0) luaws_random_uuid(call->invocation_id);
   snprintf(text, sizeof text, "attempt=%d; max=%d", call->retry.attempt + 1,
            call->client->retry.max_attempts);
-  bool ok = luaws_headers_set(h, LUAWS_STR("User-Agent"), call->client->user_agent) &&
-            luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"),
+  bool ok = luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"),
                               luaws_str_from(call->invocation_id)) &&
             luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
   return ok ? 0 : luaws_error_memory(err);
@@ -452,6 +462,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case SIGN:
       rc = luaws_call_sign(call, &err);
+      if (rc == 0 && !call->presign) rc = mark_attempt(call, &err);
       if (rc || call->presign) {
         call->stage = FINISHED;
         if (rc == 0) luaws_request_url(&call->request, &call->url);
