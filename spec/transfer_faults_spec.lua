@@ -363,7 +363,7 @@ describe("an upload in parts", function()
         multipart_chunksize = 5 * MiB } })
     ]]):format(peer.url, file))
     local build = os.getenv("LUAWS_BUILD") or "build"
-    os.execute(("timeout -s INT -k 5 0.7 %s/luaws %s 2>/dev/null"):format(build, script))
+    os.execute(("timeout -s INT -k 9 2 %s/luaws %s 2>/dev/null"):format(build, script))
     assert.equal(1, aborts())
   end)
 
