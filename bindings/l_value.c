@@ -15,6 +15,19 @@ static lua_State *state(struct luaws_reader *r) {
   return ((struct l_reader *)r)->L;
 }
 
+/* Whether nothing but items comes after the last of them: one look for a plain sequence.
+ */
+static bool only_items(lua_State *L, lua_Integer length) {
+  lua_pushinteger(L, length);
+  while (lua_next(L, -2)) {
+    lua_pop(L, 1);
+    if (lua_isinteger(L, -1)) continue; /* a sequence that was not filled in order */
+    lua_pop(L, 1);
+    return false;
+  }
+  return true;
+}
+
 static enum luaws_kind table_kind(lua_State *L) {
   if (lua_getmetatable(L, -1)) {
     lua_pushliteral(L, "__jsontype");
@@ -24,7 +37,12 @@ static enum luaws_kind table_kind(lua_State *L) {
     lua_pop(L, 2);
     if (kind >= 0) return (enum luaws_kind)kind;
   }
-  if (lua_rawlen(L, -1) > 0) return LUAWS_KIND_LIST;
+  size_t length = lua_rawlen(L, -1);
+  if (length > 0) {
+    /* Items and names in one table are neither: as a map it is refused by its first item.
+     */
+    return only_items(L, (lua_Integer)length) ? LUAWS_KIND_LIST : LUAWS_KIND_MAP;
+  }
   lua_pushnil(L);
   if (!lua_next(L, -2)) return LUAWS_KIND_EMPTY;
   lua_pop(L, 2);

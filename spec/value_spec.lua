@@ -87,6 +87,8 @@ describe("a value", function()
       { { TableName = "t", Key = { k = { S = 1 } } }, "Key.k.S, value: 1, type: integer" },
       { { TableName = "t", Key = { 1, 2 } }, "Key" },
       { { TableName = "t", Key = { k = { L = { a = 1 } } } }, "Key.k.L" },
+      { { TableName = "t", Key = { k = { SS = { "a", b = "c" } } } }, "Key.k.SS" },
+      { { TableName = "t", Key = { k = { M = { { S = "x" }, b = { S = "y" } } } } }, "Key.k.M" },
       { { TableName = "t", Key = {}, ConsistentRead = "yes" }, "ConsistentRead" },
       { { TableName = print, Key = {} }, "TableName" },
     } do
