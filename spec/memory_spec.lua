@@ -59,7 +59,7 @@ describe("memory", function()
 
   it("stays flat over thousands of calls, good and bad", function()
     local sqs = aws.client("sqs", options())
-    local kb, open = grows_by(4000, function(i)
+    local kb, open = grows_by(10000, function(i)
       if i % 2 == 0 then
         sqs:list_queues{ QueueNamePrefix = "x" }
       else
