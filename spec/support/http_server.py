@@ -268,7 +268,9 @@ class Connection:
                 self.answer(head, reply)
                 self.hang()
             if expects and not (reply and reply.get("no_continue")):
-                self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                extra = (reply or {}).get("continue_headers") or {}
+                lines = "".join(f"{name}: {value}\r\n" for name, value in extra.items())
+                self.sock.sendall(f"HTTP/1.1 100 Continue\r\n{lines}\r\n".encode("latin-1"))
             try:
                 raw, plain = self.body(head, reply and reply.get("read_speed"))
             except (Gone, OSError):

@@ -20,6 +20,7 @@
 --   until_close = true                 sends no Content-Length: the body ends with the connection
 --   early = true                       answers before it reads the body
 --   no_continue = true                 ignores `Expect: 100-continue`
+--   continue_headers = {…}             headers of the 100 that answers it
 --   read_speed = 10000                 reads the body at so many bytes a second
 --   method, target                     only for requests with this method, and a target that this (Python)
 --                                      regular expression finds something in

@@ -74,8 +74,8 @@ bool luaws_call_wants_identity(const struct luaws_call *call) {
          luaws_str_is(scheme->name, "sigv4-s3express");
 }
 
-/* S3 and its kin sign the path as it is sent and always send the hash of the body. */
-static bool signs_as_s3(const struct luaws_call *call) {
+/* They sign the path as it is sent and always send the hash of the body. */
+bool luaws_call_is_s3(const struct luaws_call *call) {
   return luaws_str_starts(luaws_ref_text(&call->client->service->signature_version),
                           LUAWS_STR("s3"));
 }
@@ -98,7 +98,7 @@ static enum luaws_payload_hash payload_hash(const struct luaws_call *call) {
     return LUAWS_PAYLOAD_TRAILER;
   if (!https) return LUAWS_PAYLOAD_SIGNED;
   if (call->operation->flags & LUAWS_OP_UNSIGNED_PAYLOAD) return LUAWS_PAYLOAD_UNSIGNED;
-  if (!signs_as_s3(call)) return LUAWS_PAYLOAD_SIGNED;
+  if (!luaws_call_is_s3(call)) return LUAWS_PAYLOAD_SIGNED;
   if (call->client->config->s3.payload_signing_enabled == LUAWS_YES)
     return LUAWS_PAYLOAD_SIGNED;
   if (!(call->operation->flags & LUAWS_OP_STREAM_IN)) return LUAWS_PAYLOAD_SIGNED;
@@ -141,7 +141,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
     struct luaws_creds keys = luaws_credentials_view(call->credentials);
     return luaws_sigv2_sign(&call->request, &keys, luaws_client_signing_time_s(c), err);
   }
-  bool s3 = signs_as_s3(call);
+  bool s3 = luaws_call_is_s3(call);
   bool asymmetric = scheme && luaws_str_is(scheme->name, "sigv4a");
   struct luaws_sign_opts o = {
       .service = scheme && scheme->signing_name.len

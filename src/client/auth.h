@@ -6,6 +6,8 @@
 
 /* False when the operation, the client or a listener wants no signature. */
 bool luaws_call_wants_credentials(const struct luaws_call *call);
+/* The service is S3 or of its kind, as its model's signature says. */
+bool luaws_call_is_s3(const struct luaws_call *call);
 /* The endpoint wants keys of a session with the bucket (sigv4-s3express). */
 bool luaws_call_wants_identity(const struct luaws_call *call);
 /* Signs the request as the endpoint's auth schemes and the service's model say. */

@@ -96,6 +96,24 @@ static bool wants_milliseconds(const struct luaws_call *call) {
   return luaws_str_is(call->client->service_name, "bedrock-agentcore");
 }
 
+/* S3 and its kin are asked whether they want a streamed body at all, before it is sent: a
+   redirect or a refusal then costs no upload. */
+static int announce_body(struct luaws_call *call, struct luaws_error *err) {
+  const struct luaws_stream *body = &call->request.body;
+  if (!(call->operation->flags & LUAWS_OP_STREAM_IN) || call->presign ||
+      body->kind == LUAWS_STREAM_NONE || body->length == 0 || !luaws_call_is_s3(call))
+    return 0;
+  /* botocore: text goes unannounced where no checksum comes with it (to Object Lambda).
+   */
+  const struct luaws_operation_extra *x = luaws_ref_get(&call->operation->extra);
+  if (body->kind == LUAWS_STREAM_BYTES &&
+      !(x && luaws_ref_text(&x->checksum_algorithm_member).len))
+    return 0;
+  bool ok = luaws_headers_set(&call->request.headers, LUAWS_STR("Expect"),
+                              LUAWS_STR("100-continue"));
+  return ok ? 0 : luaws_error_memory(err);
+}
+
 /* → serialize */
 static int serialize(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *req = &call->request;
@@ -125,6 +143,7 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       !luaws_headers_set(&req->headers, LUAWS_STR("x-amz-api-version"),
                          luaws_ref_text(&call->client->service->api_version)))
     rc = luaws_error_memory(err);
+  if (rc == 0) rc = announce_body(call, err);
   if (rc || !call->presign) return rc;
   if (call->presign_method.ptr) req->method = call->presign_method;
   return move_form_to_query(call, err);
@@ -265,7 +284,7 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_pool *pool;
   int rc = luaws_client_pool(call->client, &pool, err);
   if (rc) return rc;
-  if (call->retry.attempt > 0 && call->request.body.kind == LUAWS_STREAM_FUNCTION) {
+  if (call->body_read && call->request.body.kind == LUAWS_STREAM_FUNCTION) {
     int64_t sent = 1; /* whatever it was: back to the first byte */
     rc = luaws_stream_rewind(&call->request.body, &sent, err);
     if (rc) return rc;
@@ -378,6 +397,7 @@ static void fail(struct luaws_call *call, struct luaws_error *err) {
 
 /* Waits for as long as the policy (or a listener) said. */
 static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
+  if (call->exchange) call->body_read |= luaws_exchange_has_read_body(call->exchange);
   luaws_exchange_free(call->exchange);
   call->exchange = NULL;
   call->response = (struct luaws_response){0};

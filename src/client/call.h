@@ -71,6 +71,7 @@ struct luaws_call {
   struct luaws_retry_state retry;
   struct luaws_exchange *exchange;
   struct luaws_timer *timer;
+  bool body_read;   /* of the request, in part at least, by an attempt that is over */
   bool time_learnt; /* an answer told that the clock is wrong */
   bool moved; /* by needs-retry: the endpoint is resolved again before the next attempt */
   int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */

@@ -245,6 +245,7 @@ static void end_head(struct luaws_exchange *x) {
   int status = x->response.status;
   if (status < 200) return; /* informational: another head follows */
   x->head_done = true;
+  if (x->expects && x->sent == 0) luaws_slot_forbid_reuse(x->pool, x->slot, true);
   x->streamed = x->options.stream && !(x->options.stream_only_2xx && status >= 300);
   const struct luaws_header *length = find_header(x, LUAWS_STR("content-length"));
   if (length && !luaws_str_to_int64(length->value, &x->body_expected))
@@ -345,6 +346,8 @@ static size_t give_filled(struct luaws_exchange *x, char *dst, size_t max) {
 size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg) {
   struct luaws_exchange *x = ((struct luaws_slot *)arg)->exchange;
   x->active_ms = x->loop->now_ms;
+  if (x->expects && x->response.status == 0 && x->sent == 0)
+    luaws_pool_note_silence(x->pool, x->request->host);
   if (x->request->body.kind == LUAWS_STREAM_FUNCTION)
     return give_filled(x, dst, size * count);
   ptrdiff_t n =
@@ -428,6 +431,10 @@ static void tell(struct luaws_ready *r) {
     x->progress_due = false;
     if (x->options.progress) x->options.progress(x->options.arg);
   }
+}
+
+bool luaws_exchange_has_read_body(const struct luaws_exchange *x) {
+  return x->sent > 0 || x->fill_end > 0;
 }
 
 int luaws_exchange_result(struct luaws_exchange *x, const struct luaws_response **out,

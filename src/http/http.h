@@ -68,7 +68,9 @@ struct luaws_exchange_options {
   bool stream;          /* the body is read by luaws_exchange_read, not gathered */
   bool stream_only_2xx; /* … unless the status is 300 or more: then it is gathered all the
                            same */
-  bool expect_continue;    /* send Expect: 100-continue and wait 1 s for the answer */
+  bool expect_continue;    /* send Expect: 100-continue and wait 1 s for the answer; a
+                              server that let us wait in vain is not asked again. Without
+                              a body nothing is announced, as RFC 9110, 10.1.1 has it */
   uint64_t max_body_bytes; /* of a gathered body; 0 = 2 GiB */
   void (*done)(void *arg); /* once: with a gathered body when it is whole, with a streamed
                               one when the headers are there; or when it failed */
@@ -92,6 +94,9 @@ int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *reque
    the endpoint URL (scheme and host; credentials in proxies masked). */
 int luaws_exchange_result(struct luaws_exchange *x, const struct luaws_response **out,
                           struct luaws_error *err);
+/* Whether anything of the request's body was read. Not so where the answer came before.
+ */
+bool luaws_exchange_has_read_body(const struct luaws_exchange *x);
 enum { LUAWS_READ_AGAIN = -100 };
 /* Streamed: at most max bytes; 0 at the end; LUAWS_READ_AGAIN when nothing is there yet
    (turn the loop); or a negative code: IncompleteReadError when the body ended early,

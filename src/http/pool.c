@@ -212,6 +212,13 @@ static void set_proxy(const struct luaws_curl *c, struct luaws_slot *slot,
   slot->proxy = proxy;
 }
 
+void luaws_slot_forbid_reuse(const struct luaws_pool *p, struct luaws_slot *slot,
+                             bool forbid) {
+  if (slot->lone == forbid) return;
+  slot->lone = forbid;
+  p->curl->easy_setopt(slot->easy, CURLOPT_FORBID_REUSE, forbid ? 1L : 0L);
+}
+
 bool luaws_exchange_prepare(struct luaws_exchange *x, struct luaws_slot *slot) {
   const struct luaws_curl *c = x->pool->curl;
   CURL *easy = slot->easy;
@@ -234,6 +241,7 @@ bool luaws_exchange_prepare(struct luaws_exchange *x, struct luaws_slot *slot) {
     slot->has_target = x->target;
   }
   set_proxy(c, slot, x->proxy);
+  luaws_slot_forbid_reuse(x->pool, slot, false);
   if (slot->speed != x->request->body.max_bytes_per_s) {
     slot->speed = x->request->body.max_bytes_per_s;
     c->easy_setopt(easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)slot->speed);
@@ -314,6 +322,30 @@ void luaws_pool_withdraw(struct luaws_pool *p, struct luaws_exchange *x) {
     p->running--;
   }
   let_next_begin(p);
+}
+
+/* ---- servers that know nothing of 100 Continue ---- */
+
+static uint32_t host_hash(struct luaws_str host) {
+  uint32_t h = 2166136261u; /* FNV-1a */
+  for (size_t i = 0; i < host.len; i++)
+    h = (h ^ (uint8_t)host.ptr[i]) * 16777619u;
+  return h;
+}
+
+bool luaws_pool_host_is_silent(const struct luaws_pool *p, struct luaws_str host) {
+  unsigned count = p->silent_host_count;
+  if (count == 0) return false;
+  uint32_t hash = host_hash(host);
+  for (unsigned i = 0; i < count && i < LUAWS_SILENT_HOSTS; i++) {
+    if (p->silent_hosts[i] == hash) return true;
+  }
+  return false;
+}
+
+void luaws_pool_note_silence(struct luaws_pool *p, struct luaws_str host) {
+  if (luaws_pool_host_is_silent(p, host)) return;
+  p->silent_hosts[p->silent_host_count++ % LUAWS_SILENT_HOSTS] = host_hash(host);
 }
 
 /* ---- the pool ---- */

@@ -25,10 +25,13 @@ struct luaws_slot {
   bool has_method; /* CURLOPT_CUSTOMREQUEST is set */
   bool has_target; /* CURLOPT_REQUEST_TARGET is set */
   bool streams;    /* the larger receive buffer is set */
+  bool lone;       /* CURLOPT_FORBID_REUSE is set */
   int64_t speed;   /* the limit that is set; 0 = none */
   const struct luaws_proxy *proxy;
   char message[CURL_ERROR_SIZE];
 };
+
+enum { LUAWS_SILENT_HOSTS = 16 };
 
 struct luaws_pool {
   struct luaws_actor actor;
@@ -45,6 +48,10 @@ struct luaws_pool {
   struct luaws_exchange *spare; /* cleaned ones, by `next` */
   int spare_count;
   int running;
+  /* Servers that did not answer an Expect: 100-continue in time, by hashes of their
+     names; the newest replaces the oldest. */
+  uint32_t silent_hosts[LUAWS_SILENT_HOSTS];
+  unsigned silent_host_count;
   bool closing;
   bool ca_folder; /* of options.ca_bundle: it is a folder */
 };
@@ -86,6 +93,7 @@ struct luaws_exchange {
   uint64_t body_received; /* in all */
   int64_t body_expected;  /* Content-Length, or -1 */
   struct luaws_error err;
+  bool expects;   /* a 100 before it sends its body */
   bool waits;     /* its turn has not come */
   bool requested; /* there is a connection and the request goes out */
   bool streamed;  /* the body is handed out by luaws_exchange_read */
@@ -111,6 +119,10 @@ void luaws_exchange_destroy(struct luaws_exchange *x);
 void luaws_exchange_failed(struct luaws_exchange *x, CURLcode code);
 /* Tells libcurl what the slot does not know yet of x. */
 bool luaws_exchange_prepare(struct luaws_exchange *x, struct luaws_slot *slot);
+/* Whether the connection is closed after this exchange: the other end may still wait for
+   a body that is not going to be sent. */
+void luaws_slot_forbid_reuse(const struct luaws_pool *p, struct luaws_slot *slot,
+                             bool forbid);
 /* Callbacks of libcurl; arg is the slot. */
 size_t luaws_exchange_on_header(char *line, size_t size, size_t count, void *arg);
 size_t luaws_exchange_on_body(char *data, size_t size, size_t count, void *arg);
@@ -121,6 +133,9 @@ int luaws_exchange_on_request(void *arg, char *ip, char *local_ip, int port,
 
 /* Gives x a slot as soon as there is one. */
 void luaws_pool_enqueue(struct luaws_pool *p, struct luaws_exchange *x);
+/* Whether the host let an earlier exchange wait for its 100 in vain; and that it did. */
+bool luaws_pool_host_is_silent(const struct luaws_pool *p, struct luaws_str host);
+void luaws_pool_note_silence(struct luaws_pool *p, struct luaws_str host);
 /* Takes x from libcurl (closing its connection unless it is through) or from the queue,
    and lets the next one begin. */
 void luaws_pool_withdraw(struct luaws_pool *p, struct luaws_exchange *x);

@@ -112,7 +112,7 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
       continue;
     }
     if (luaws_str_eq_nocase(h->name, LUAWS_STR("expect")) && x->options.expect_continue)
-      continue;
+      continue; /* see below */
     if (luaws_str_eq_nocase(h->name, LUAWS_STR("transfer-encoding"))) {
       f->chunked = luaws_str_eq_nocase(luaws_str_trim(h->value), LUAWS_STR("chunked"));
       if (f->chunked) continue;
@@ -122,9 +122,6 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
     ok = add_header(x, &tail, h->name, h->value);
   }
   if (ok && !is_plain_host(r)) ok = add_header(x, &tail, LUAWS_STR("Host"), r->host);
-  if (ok && x->options.expect_continue)
-    ok = add_header(x, &tail, LUAWS_STR("Expect"), LUAWS_STR("100-continue"));
-
   const struct luaws_stream *body = &r->body;
   bool get = luaws_str_is(r->method, "GET"), head = luaws_str_is(r->method, "HEAD");
   bool none = body->kind == LUAWS_STREAM_NONE || (body->length == 0 && !f->chunked);
@@ -138,11 +135,14 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
       x->body_length = f->length;
     bool small = none || (body->kind == LUAWS_STREAM_BYTES && x->body_length >= 0 &&
                           x->body_length <= LUAWS_SMALL_BODY_BYTES);
-    x->mode = small && !(x->options.expect_continue && !none) ? LUAWS_SEND_MEMORY
-                                                              : LUAWS_SEND_READ;
+    x->expects = x->options.expect_continue && !none &&
+                 !luaws_pool_host_is_silent(x->pool, r->host);
+    x->mode = small && !x->expects ? LUAWS_SEND_MEMORY : LUAWS_SEND_READ;
+    if (ok && x->expects)
+      ok = add_header(x, &tail, LUAWS_STR("Expect"), LUAWS_STR("100-continue"));
     if (ok && x->body_length < 0)
       ok = add_text(x, &tail, LUAWS_STR("Transfer-Encoding: chunked"));
-    if (ok && !x->options.expect_continue && x->mode == LUAWS_SEND_READ)
+    if (ok && !x->expects && x->mode == LUAWS_SEND_READ)
       ok = add_text(x, &tail, LUAWS_STR("Expect:"));
     if (ok && !f->has_type && x->mode == LUAWS_SEND_MEMORY)
       ok = add_text(x, &tail, LUAWS_STR("Content-Type:"));
