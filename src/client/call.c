@@ -15,6 +15,7 @@
 #include "client/compress.h"
 #include "client/endpoint_params.h"
 #include "client/events.h"
+#include "client/monitor.h"
 
 enum stage {
   VALIDATE,
@@ -376,6 +377,9 @@ static void judge(struct luaws_call *call) {
     o.retry_after_ms =
         luaws_headers_get(&call->response.headers, LUAWS_STR("x-amz-retry-after"));
     luaws_call_return_parser(call);
+    if (call->monitored) luaws_monitor_attempt_ends(call, e.code, e.message);
+  } else if (call->monitored) {
+    luaws_monitor_attempt_ends(call, LUAWS_STR_NONE, LUAWS_STR_NONE);
   }
   struct luaws_client *c = call->client;
   if (c->retry.mode == LUAWS_RETRY_ADAPTIVE) {
@@ -415,12 +419,19 @@ static bool by_way_of(struct luaws_call *call, enum luaws_hook hook, int next) {
   return true;
 }
 
+/* For client-side monitoring, when that is on: a call begins. */
+static void begin_monitoring(struct luaws_call *call) {
+  struct luaws_monitor *m = call->client->session->monitor;
+  if (m && !call->presign) luaws_monitor_call_begins(m, call);
+}
+
 enum luaws_step luaws_call_step(struct luaws_call *call) {
   struct luaws_error err = {0};
   int rc = 0;
   while (call->stage != FINISHED) {
     switch ((enum stage)call->stage) {
     case VALIDATE:
+      begin_monitoring(call);
       rc = validate(call, &err);
       call->stage = FIND_ACCOUNT;
       break;
@@ -450,6 +461,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
     case ADD_CHECKSUM:
       if (!call->answered) rc = luaws_call_compress(call, &err);
       if (rc == 0) rc = luaws_call_add_checksum(call, &err);
+      if (rc == 0 && call->monitored) luaws_monitor_request_made(call);
       /* Answered before there was anything to send: nothing to try again. */
       call->stage = call->answered ? FINISHED : CREATE_REQUEST;
       break;
@@ -483,6 +495,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
     case SIGN:
       rc = luaws_call_sign(call, &err);
       if (rc == 0 && !call->presign) rc = mark_attempt(call, &err);
+      if (rc == 0 && call->monitored) luaws_monitor_attempt_begins(call);
       if (rc || call->presign) {
         call->stage = FINISHED;
         if (rc == 0) luaws_request_url(&call->request, &call->url);
@@ -532,6 +545,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
     if (rc == WAITING) return LUAWS_STEP_WAIT;
     if (rc < 0) fail(call, &err);
   }
+  if (call->monitored) luaws_monitor_call_ends(call);
   return LUAWS_STEP_DONE;
 }
 

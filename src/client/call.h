@@ -86,9 +86,10 @@ struct luaws_call {
   struct luaws_arena event_arena;         /* of the event that is being parsed */
   struct luaws_event_message first_event; /* read before the call was done */
   bool has_first_event;
-  struct luaws_str initial; /* the payload of its initial-response, or none */
-  struct luaws_buf url;     /* presign */
-  struct luaws_error error; /* final; code 0 = there is a response */
+  struct luaws_str initial;          /* the payload of its initial-response, or none */
+  struct luaws_buf url;              /* presign */
+  struct luaws_error error;          /* final; code 0 = there is a response */
+  struct luaws_monitored *monitored; /* for client-side monitoring; NULL when it is off */
 };
 
 /* Zero-cost until stepped. params must stay readable in every step until the call was

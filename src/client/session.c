@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "client/monitor.h"
 #include "client/nested.h"
 #include "credentials/cache.h"
 #include "credentials/sso_token.h"
@@ -115,6 +116,7 @@ void luaws_session_release(struct luaws_session *s) {
   luaws_chain_free(s->token_chain);
   luaws_credential_cache_free(s->provider_context.cache);
   free(s->first_region);
+  luaws_monitor_free(s->monitor);
   luaws_models_free(s->models);
   luaws_settings_free(s->settings);
   if (s->on_free) s->on_free(s->on_free_arg);
@@ -128,6 +130,13 @@ int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
   if (!s->first_region) return luaws_error_memory(err);
   s->provider_context.region = luaws_str_from(s->first_region);
   return 0;
+}
+
+int luaws_session_open_monitor(struct luaws_session *s, struct luaws_error *err) {
+  if (s->monitor_known) return 0;
+  int rc = luaws_monitor_new(s->settings, &s->monitor, err);
+  s->monitor_known = rc == 0;
+  return rc;
 }
 
 int64_t luaws_session_now_s(const struct luaws_session *s) {

@@ -36,6 +36,8 @@ struct luaws_session_options {
       *provider; /* asked before all others; copied. May be NULL */
 };
 
+struct luaws_monitor;
+
 struct luaws_session {
   struct luaws_settings *settings;
   struct luaws_models *models;
@@ -47,6 +49,8 @@ struct luaws_session {
   void (*on_free)(void *arg);
   void *on_free_arg;
   char *first_region; /* of the first client, for STS */
+  bool monitor_known; /* whether there is one was found out, for the first client */
+  struct luaws_monitor *monitor; /* client-side monitoring; NULL when it is off */
   unsigned references;
 };
 
@@ -60,6 +64,9 @@ void luaws_session_release(struct luaws_session *s);
 /* Roles are assumed in the region of the first client that was made: called for each. */
 int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
                               struct luaws_error *err);
+
+/* Begins client-side monitoring when the settings ask for it: called for each client. */
+int luaws_session_open_monitor(struct luaws_session *s, struct luaws_error *err);
 
 int64_t luaws_session_now_s(const struct luaws_session *s);
 /* With fractions, and always the system's. */
