@@ -9,16 +9,16 @@ enum { MAX_ANSWER_BYTES = 1 << 20 };
 static int open_pool(struct luaws_fetch *f, const struct luaws_fetch_options *o,
                      struct luaws_error *err) {
   struct luaws_settings *s = f->task->context->settings;
-  struct luaws_str bundle = LUAWS_STR_NONE;
+  struct luaws_setting bundle;
   struct luaws_buf path = {0};
-  int rc = luaws_settings_text(s, LUAWS_SETTING_CA_BUNDLE, &bundle, err);
+  int rc = luaws_settings_ca_bundle(s, &bundle, err);
   if (rc) return rc;
-  luaws_buf_append_str(&path, bundle);
+  luaws_buf_append_str(&path, bundle.text);
   struct luaws_pool_options p = {
       .connect_timeout_ms = o->timeout_ms,
       .read_timeout_ms = o->timeout_ms,
       .verify = true,
-      .ca_bundle = bundle.len ? path.ptr : NULL,
+      .ca_bundle = bundle.text.len ? path.ptr : NULL,
       .proxy_http = o->use_proxies ? NULL : "",
       .proxy_https = o->use_proxies ? NULL : "",
   };

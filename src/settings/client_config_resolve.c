@@ -57,7 +57,6 @@ static const struct fill texts[] = {
     {AT(response_checksum_validation), LUAWS_SETTING_RESPONSE_CHECKSUM_VALIDATION},
     {AT(account_id_endpoint_mode), LUAWS_SETTING_ACCOUNT_ID_ENDPOINT_MODE},
     {AT(endpoint_discovery_enabled), LUAWS_SETTING_ENDPOINT_DISCOVERY_ENABLED},
-    {AT(ca_bundle), LUAWS_SETTING_CA_BUNDLE},
     {AT(sts_regional_endpoints), LUAWS_SETTING_STS_REGIONAL_ENDPOINTS},
     {AT(s3.addressing_style), LUAWS_SETTING_S3_ADDRESSING_STYLE},
     {AT(s3.us_east_1_regional_endpoint), LUAWS_SETTING_S3_US_EAST_1_REGIONAL_ENDPOINT},
@@ -315,6 +314,12 @@ static int resolve_express(struct resolving *g) {
   return 0;
 }
 
+static int resolve_ca_bundle(struct resolving *g) {
+  struct luaws_setting bundle;
+  int rc = luaws_settings_ca_bundle(g->settings, &bundle, g->err);
+  return rc ? rc : keep(g, bundle.text, &g->c->ca_bundle);
+}
+
 static int resolve_host_prefix(struct resolving *g) {
   enum luaws_choice disable = LUAWS_UNSET;
   int rc = 0;
@@ -364,6 +369,7 @@ int luaws_client_config_resolve(struct luaws_client_config *c,
   if (rc == 0) rc = resolve_defaults_mode(&g);
   if (rc == 0) rc = resolve_mode_defaults(&g);
   if (rc == 0) rc = fill_plain(&g);
+  if (rc == 0) rc = resolve_ca_bundle(&g);
   if (rc == 0) rc = resolve_retries(&g);
   if (rc == 0) rc = resolve_compression(&g);
   if (rc == 0) {

@@ -620,6 +620,16 @@ int luaws_settings_endpoint_url(struct luaws_settings *s, struct luaws_str clien
   return rc;
 }
 
+int luaws_settings_ca_bundle(struct luaws_settings *s, struct luaws_setting *out,
+                             struct luaws_error *err) {
+  static const char other[] = "REQUESTS_CA_BUNDLE";
+  int rc = luaws_settings_get(s, LUAWS_SETTING_CA_BUNDLE, out, err);
+  if (rc || out->text.len) return rc;
+  *out = (struct luaws_setting){0};
+  if (take_variable(s, other, out)) out->variable = other;
+  return 0;
+}
+
 int luaws_settings_api_version(struct luaws_settings *s, struct luaws_str client_name,
                                struct luaws_str *out, struct luaws_error *err) {
   struct luaws_setting v;

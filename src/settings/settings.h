@@ -160,6 +160,11 @@ void luaws_settings_expand_path(struct luaws_settings *s, struct luaws_str path,
    does not exist. Does not look at ignore_configured_endpoint_urls. */
 int luaws_settings_endpoint_url(struct luaws_settings *s, struct luaws_str client_name,
                                 struct luaws_setting *out, struct luaws_error *err);
+/* The certificates to trust beside code: ca_bundle, else REQUESTS_CA_BUNDLE, else the
+   system's (not set). Empty counts as not set: nothing that is written somewhere can
+   switch off verification. */
+int luaws_settings_ca_bundle(struct luaws_settings *s, struct luaws_setting *out,
+                             struct luaws_error *err);
 /* The model version that api_versions asks for, or none. */
 int luaws_settings_api_version(struct luaws_settings *s, struct luaws_str client_name,
                                struct luaws_str *out, struct luaws_error *err);
