@@ -1,5 +1,5 @@
 /* What a script has to say about credentials: asking for MFA codes, providers of its own;
-   and what it is told: where everything came from. */
+   and what it is told of the search for them. */
 #ifndef LUAWS_L_CREDENTIALS_H
 #define LUAWS_L_CREDENTIALS_H
 
@@ -21,10 +21,6 @@ int l_credentials_providers(lua_State *L);
 int l_credentials_insert(lua_State *L);
 /* session:remove_provider(name) */
 int l_credentials_remove(lua_State *L);
-/* session:settings() → { { name, value, source, … }, … }, in the order of the table */
-int l_explain_settings(lua_State *L);
-/* session:endpoint_setting(service) → { value, source, … } or nil */
-int l_explain_endpoint(lua_State *L);
 /* session:provider_notes() → { { name, answer, why }, … } */
 int l_explain_providers(lua_State *L);
 

@@ -7,6 +7,7 @@
 #include "l_credentials.h"
 #include "l_core.h"
 #include "l_error.h"
+#include "l_settings.h"
 #include "l_text.h"
 #include "l_value.h"
 
@@ -137,71 +138,6 @@ static int session_gc(lua_State *L) {
   luaws_session_release(s->session);
   s->session = NULL;
   return 0;
-}
-
-/* session:config_variable(name) → its value, or nil */
-static int session_config_variable(lua_State *L) {
-  struct luaws_session *s = l_session_check(L, 1);
-  struct luaws_str name;
-  name.ptr = luaL_checklstring(L, 2, &name.len);
-  struct luaws_error err = {0};
-  struct l_writer w;
-  l_writer_begin(&w, L);
-  if (luaws_settings_write(s->settings, name, &w.base, &err))
-    return l_error_raise(L, &err);
-  if (lua_islightuserdata(L, -1)) lua_pushnil(L);
-  return 1;
-}
-
-static void push_section_value(lua_State *L, const struct luaws_ini_value *v);
-
-/* session:profile_name() → the chosen profile, "default" when none is */
-static int session_profile_name(lua_State *L) {
-  struct luaws_str name = luaws_settings_profile_name(l_session_check(L, 1)->settings);
-  lua_pushlstring(L, name.ptr, name.len);
-  return 1;
-}
-
-static void push_values(lua_State *L, const struct luaws_ini_value *v) {
-  lua_newtable(L);
-  for (; v; v = v->next) {
-    lua_pushlstring(L, v->key.ptr, v->key.len);
-    push_section_value(L, v);
-    lua_rawset(L, -3);
-  }
-}
-
-static void push_section_value(lua_State *L, const struct luaws_ini_value *v) {
-  if (v->is_block) {
-    push_values(L, v->first);
-  } else {
-    lua_pushlstring(L, v->text.ptr ? v->text.ptr : "", v->text.len);
-  }
-}
-
-static void push_sections(lua_State *L, const struct luaws_ini_section *s) {
-  lua_newtable(L);
-  for (; s; s = s->next) {
-    lua_pushlstring(L, s->name.ptr, s->name.len);
-    push_values(L, s->first);
-    lua_rawset(L, -3);
-  }
-}
-
-/* session:full_config() → { profiles, sso_sessions, services } as the files have them */
-static int session_full_config(lua_State *L) {
-  struct luaws_session *s = l_session_check(L, 1);
-  const struct luaws_profiles *p;
-  struct luaws_error err = {0};
-  if (luaws_settings_profiles(s->settings, &p, &err)) return l_error_raise(L, &err);
-  lua_createtable(L, 0, 3);
-  push_sections(L, p->profiles);
-  lua_setfield(L, -2, "profiles");
-  push_sections(L, p->sso_sessions);
-  lua_setfield(L, -2, "sso_sessions");
-  push_sections(L, p->services);
-  lua_setfield(L, -2, "services");
-  return 1;
 }
 
 /* ---- credentials ---- */
@@ -417,15 +353,16 @@ static int session_resolve_endpoint(lua_State *L) {
 }
 
 void l_session_open(lua_State *L) {
-  static const luaL_Reg methods[] = {{"config_variable", session_config_variable},
-                                     {"profile_name", session_profile_name},
-                                     {"full_config", session_full_config},
+  static const luaL_Reg methods[] = {{"config_variable", l_settings_get},
+                                     {"set_config_variable", l_settings_set},
+                                     {"profile_name", l_settings_profile_name},
+                                     {"full_config", l_settings_full_config},
                                      {"credentials", session_credentials},
                                      {"providers", l_credentials_providers},
                                      {"insert_provider", l_credentials_insert},
                                      {"remove_provider", l_credentials_remove},
-                                     {"settings", l_explain_settings},
-                                     {"endpoint_setting", l_explain_endpoint},
+                                     {"settings", l_settings_explain},
+                                     {"endpoint_setting", l_settings_explain_endpoint},
                                      {"provider_notes", l_explain_providers},
                                      {"resolve_endpoint", session_resolve_endpoint},
                                      {NULL, NULL}};
@@ -445,6 +382,8 @@ void l_session_open(lua_State *L) {
   lua_pop(L, 1);
   lua_pushcfunction(L, session_new);
   lua_setfield(L, -2, "session");
+  lua_pushcfunction(L, l_settings_table);
+  lua_setfield(L, -2, "settings_table");
   lua_pushcfunction(L, l_credentials_ask_at_terminal);
   lua_setfield(L, -2, "ask_at_terminal");
   lua_pushcfunction(L, client_credentials);

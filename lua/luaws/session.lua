@@ -198,10 +198,20 @@ function Session:get_available_resources()
   return core.model_services(self._core, "resources")
 end
 
---- A setting, from wherever it comes: get_config_variable("region").
+--- A setting, from wherever it comes: get_config_variable("region"). docs/settings.md has them all.
 ---@param name string
-function Session:get_config_variable(name)
-  return self._core:config_variable(name)
+---@param methods string[]|nil the only places to look in: "instance" (code), "env", "config" (the files).
+---  What is found nowhere has its default
+function Session:get_config_variable(name, methods)
+  return self._core:config_variable(name, methods)
+end
+
+--- Sets a setting in code, over everything else, for what is made from now on: clients and resources of this
+--- session.
+---@param name string
+---@param value string|number|boolean|nil nil takes it back
+function Session:set_config_variable(name, value)
+  self._core:set_config_variable(name, value)
 end
 
 --- Runs the endpoint rules of a service on exactly these parameters.

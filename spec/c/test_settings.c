@@ -230,7 +230,7 @@ static void check_variables(struct world *w, struct luaws_settings *s,
       if (luaws_str_eq(e->key, d->key)) want = e;
     }
     luaws_tree_writer_init(&writer, &w->arena);
-    int rc = luaws_settings_write(s, d->key, &writer.base, &err);
+    int rc = luaws_settings_write(s, d->key, LUAWS_LOOK_EVERYWHERE, &writer.base, &err);
     got = rc ? new_error(&w->arena, &err, want) : writer.root;
     struct luaws_buf label = {0};
     luaws_buf_printf(&label, "variable %.*s", LUAWS_STR_ARG(d->key));

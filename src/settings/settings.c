@@ -5,103 +5,7 @@
 #include <unistd.h>
 
 #include "settings/region.h"
-
-struct variable {
-  const char *name; /* botocore's; "s3.x" stands in the block s3 */
-  const char *file_key;
-  const char *block;       /* of the profile, that `file_key` stands in */
-  const char *profile_key; /* beside that: right in the profile, and looked at first */
-  const char *env[2];      /* in this order */
-  enum luaws_setting_type type;
-  const char *fallback; /* the default, as it would be written */
-};
-
-/* Shorthands for the shapes that rows have. */
-#define TEXT(key, env_name, otherwise) \
-  { .name = key, .file_key = key, .env = {env_name}, .fallback = otherwise }
-#define NUMBER(key, env_name, otherwise)                                               \
-  {                                                                                    \
-    .name = key, .file_key = key, .env = {env_name}, .type = LUAWS_SETTING_IS_INTEGER, \
-    .fallback = otherwise                                                              \
-  }
-#define FLAG(key, env_name, otherwise)                                                 \
-  {                                                                                    \
-    .name = key, .file_key = key, .env = {env_name}, .type = LUAWS_SETTING_IS_BOOLEAN, \
-    .fallback = otherwise                                                              \
-  }
-#define BLOCK(key) \
-  { .name = key, .file_key = key, .type = LUAWS_SETTING_IS_BLOCK }
-/* In a block; beside it under another key, or NULL; from the environment, or NULL. */
-#define IN_BLOCK(in, key, beside, env_name, what)                            \
-  {                                                                          \
-    .name = in "." key, .file_key = key, .block = in, .profile_key = beside, \
-    .env = {env_name}, .type = LUAWS_SETTING_IS_##what                       \
-  }
-
-/* ORDER SETTINGS: as enum luaws_setting_id */
-static const struct variable variables[LUAWS_SETTING_COUNT] = {
-    {.name = "profile", .env = {"AWS_DEFAULT_PROFILE", "AWS_PROFILE"}},
-    {.name = "region", .file_key = "region", .env = {"AWS_DEFAULT_REGION", "AWS_REGION"}},
-    TEXT("data_path", "AWS_DATA_PATH", NULL),
-    {.name = "config_file", .env = {"AWS_CONFIG_FILE"}, .fallback = "~/.aws/config"},
-    {.name = "credentials_file",
-     .env = {"AWS_SHARED_CREDENTIALS_FILE"},
-     .fallback = "~/.aws/credentials"},
-    TEXT("ca_bundle", "AWS_CA_BUNDLE", NULL),
-    BLOCK("api_versions"),
-    NUMBER("metadata_service_timeout", "AWS_METADATA_SERVICE_TIMEOUT", "1"),
-    NUMBER("metadata_service_num_attempts", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1"),
-    TEXT("ec2_metadata_service_endpoint", "AWS_EC2_METADATA_SERVICE_ENDPOINT", NULL),
-    TEXT("ec2_metadata_service_endpoint_mode", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-         NULL),
-    FLAG("ec2_metadata_v1_disabled", "AWS_EC2_METADATA_V1_DISABLED", "false"),
-    FLAG("imds_use_ipv6", "AWS_IMDS_USE_IPV6", "false"),
-    FLAG("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", NULL),
-    FLAG("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", NULL),
-    FLAG("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", NULL),
-    FLAG("parameter_validation", NULL, "true"),
-    FLAG("csm_enabled", "AWS_CSM_ENABLED", "false"),
-    TEXT("csm_host", "AWS_CSM_HOST", "127.0.0.1"),
-    NUMBER("csm_port", "AWS_CSM_PORT", "31000"),
-    TEXT("csm_client_id", "AWS_CSM_CLIENT_ID", ""),
-    TEXT("endpoint_discovery_enabled", "AWS_ENDPOINT_DISCOVERY_ENABLED", "auto"),
-    TEXT("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS", "regional"),
-    TEXT("retry_mode", "AWS_RETRY_MODE", "standard"),
-    NUMBER("max_attempts", "AWS_MAX_ATTEMPTS", NULL),
-    TEXT("defaults_mode", "AWS_DEFAULTS_MODE", "legacy"),
-    {.name = "user_agent_appid",
-     .file_key = "sdk_ua_app_id",
-     .env = {"AWS_SDK_UA_APP_ID"}},
-    NUMBER("request_min_compression_size_bytes", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
-           "10240"),
-    FLAG("disable_request_compression", "AWS_DISABLE_REQUEST_COMPRESSION", "false"),
-    TEXT("sigv4a_signing_region_set", "AWS_SIGV4A_SIGNING_REGION_SET", NULL),
-    TEXT("request_checksum_calculation", "AWS_REQUEST_CHECKSUM_CALCULATION",
-         "when_supported"),
-    TEXT("response_checksum_validation", "AWS_RESPONSE_CHECKSUM_VALIDATION",
-         "when_supported"),
-    TEXT("account_id_endpoint_mode", "AWS_ACCOUNT_ID_ENDPOINT_MODE", "preferred"),
-    FLAG("disable_host_prefix_injection", "AWS_DISABLE_HOST_PREFIX_INJECTION", NULL),
-    TEXT("auth_scheme_preference", "AWS_AUTH_SCHEME_PREFERENCE", NULL),
-    FLAG("tcp_keepalive", "BOTOCORE_TCP_KEEPALIVE", NULL),
-    TEXT("s3_disable_express_session_auth", "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH", NULL),
-    BLOCK("s3"),
-    IN_BLOCK("s3", "addressing_style", NULL, NULL, TEXT),
-    IN_BLOCK("s3", "use_accelerate_endpoint", NULL, NULL, BOOLEAN),
-    IN_BLOCK("s3", "use_dualstack_endpoint", NULL, NULL, BOOLEAN),
-    IN_BLOCK("s3", "payload_signing_enabled", NULL, NULL, BOOLEAN),
-    IN_BLOCK("s3", "use_arn_region", "s3_use_arn_region", "AWS_S3_USE_ARN_REGION",
-             BOOLEAN),
-    IN_BLOCK("s3", "us_east_1_regional_endpoint", "s3_us_east_1_regional_endpoint",
-             "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", TEXT),
-    IN_BLOCK("s3", "s3_disable_multiregion_access_points", NULL,
-             "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS", BOOLEAN),
-    BLOCK("proxies_config"),
-    IN_BLOCK("proxies_config", "proxy_ca_bundle", "proxy_ca_bundle", NULL, TEXT),
-    IN_BLOCK("proxies_config", "proxy_client_cert", "proxy_client_cert", NULL, TEXT),
-    IN_BLOCK("proxies_config", "proxy_use_forwarding_for_https",
-             "proxy_use_forwarding_for_https", NULL, BOOLEAN),
-};
+#include "settings/variables.h"
 
 struct luaws_settings {
   const char *(*getenv)(void *arg, const char *name);
@@ -258,15 +162,15 @@ void luaws_settings_expand_path(struct luaws_settings *s, struct luaws_str path,
 /* ---- files ---- */
 
 /* Overrides and environment: the part of the order that needs no file. */
-static bool get_outside_files(struct luaws_settings *s, const struct variable *v,
-                              struct luaws_setting *out) {
-  struct luaws_str override = s->overrides[v - variables];
-  if (override.ptr) {
+static bool get_outside_files(struct luaws_settings *s, const struct luaws_variable *v,
+                              unsigned where, struct luaws_setting *out) {
+  struct luaws_str override = s->overrides[v - luaws_variables];
+  if (override.ptr && (where & LUAWS_LOOK_AT_ARGUMENTS)) {
     out->source = LUAWS_FROM_ARGUMENT;
     out->text = override;
     return true;
   }
-  for (int i = 0; i < 2 && v->env[i]; i++) {
+  for (int i = 0; i < 2 && v->env[i] && (where & LUAWS_LOOK_AT_ENVIRONMENT); i++) {
     const char *value = luaws_settings_getenv(s, v->env[i]);
     if (!value) continue;
     out->source = LUAWS_FROM_VARIABLE;
@@ -277,7 +181,7 @@ static bool get_outside_files(struct luaws_settings *s, const struct variable *v
   return false;
 }
 
-static void use_default(const struct variable *v, struct luaws_setting *out) {
+static void use_default(const struct luaws_variable *v, struct luaws_setting *out) {
   if (!v->fallback) return;
   out->source = LUAWS_FROM_DEFAULT;
   out->text = luaws_str_from(v->fallback);
@@ -287,7 +191,8 @@ static void use_default(const struct variable *v, struct luaws_setting *out) {
 static void append_file_path(struct luaws_settings *s, enum luaws_setting_id id,
                              struct luaws_buf *out) {
   struct luaws_setting v = {0};
-  if (!get_outside_files(s, &variables[id], &v)) use_default(&variables[id], &v);
+  if (!get_outside_files(s, &luaws_variables[id], LUAWS_LOOK_EVERYWHERE, &v))
+    use_default(&luaws_variables[id], &v);
   luaws_settings_expand_path(s, v.text, true, out);
 }
 
@@ -314,7 +219,8 @@ int luaws_settings_profiles(struct luaws_settings *s, const struct luaws_profile
 
 struct luaws_str luaws_settings_profile_name(struct luaws_settings *s) {
   struct luaws_setting v = {0};
-  get_outside_files(s, &variables[LUAWS_SETTING_PROFILE], &v);
+  get_outside_files(s, &luaws_variables[LUAWS_SETTING_PROFILE], LUAWS_LOOK_EVERYWHERE,
+                    &v);
   return v.text.len ? v.text : LUAWS_STR("default");
 }
 
@@ -328,7 +234,8 @@ int luaws_settings_profile(struct luaws_settings *s, const struct luaws_ini_sect
   int rc = luaws_settings_profiles(s, &files, err);
   if (rc) return rc;
   struct luaws_setting v = {0};
-  bool named = get_outside_files(s, &variables[LUAWS_SETTING_PROFILE], &v);
+  bool named = get_outside_files(s, &luaws_variables[LUAWS_SETTING_PROFILE],
+                                 LUAWS_LOOK_EVERYWHERE, &v);
   *out = luaws_ini_section(files->profiles, named ? v.text : LUAWS_STR("default"));
   if (*out || !named) return 0;
   return luaws_error_set(err, LUAWS_E_CONFIG, "ProfileNotFound",
@@ -369,7 +276,7 @@ static int bad_value(const char *name, const struct luaws_setting *v, const char
 }
 
 /* Where in the profile v stands, or NULL. */
-static const struct luaws_ini_value *find_in_profile(const struct variable *v,
+static const struct luaws_ini_value *find_in_profile(const struct luaws_variable *v,
                                                      const struct luaws_ini_section *p) {
   const struct luaws_ini_value *value = NULL;
   if (v->profile_key) value = luaws_ini_value(p->first, v->profile_key);
@@ -386,16 +293,17 @@ static bool block_is_spoilt(const char *block, const struct luaws_ini_section *p
   return value && !value->is_block && value->text.len > 0;
 }
 
-static int get_from_profile(const struct variable *v, const struct luaws_ini_section *p,
-                            struct luaws_setting *out, struct luaws_error *err) {
+static int get_from_profile(const struct luaws_variable *v,
+                            const struct luaws_ini_section *p, struct luaws_setting *out,
+                            struct luaws_error *err) {
   const struct luaws_ini_value *value = find_in_profile(v, p);
   if (!value) return 0;
   out->text = value->text;
   out->path = value->path;
   out->line = value->line;
   bool block_wanted = v->type == LUAWS_SETTING_IS_BLOCK;
-  if (block_wanted && !value->is_block && v == &variables[LUAWS_SETTING_API_VERSIONS] &&
-      value->text.len) {
+  if (block_wanted && !value->is_block &&
+      v == &luaws_variables[LUAWS_SETTING_API_VERSIONS] && value->text.len) {
     out->source = LUAWS_FROM_FILE;
     return bad_value(v->name, out, "InvalidConfigError", "a block", err);
   }
@@ -409,28 +317,30 @@ static int get_from_profile(const struct variable *v, const struct luaws_ini_sec
   return 0;
 }
 
-static int convert(const struct variable *v, struct luaws_setting *out,
+static int convert(const struct luaws_variable *v, struct luaws_setting *out,
                    struct luaws_error *err) {
   if (out->source == LUAWS_FROM_NOWHERE) return 0;
   if (v->type == LUAWS_SETTING_IS_BOOLEAN) {
     out->boolean = luaws_str_eq_nocase(out->text, LUAWS_STR("true"));
   } else if (v->type == LUAWS_SETTING_IS_INTEGER &&
              !luaws_str_to_int64(luaws_str_trim(out->text), &out->integer)) {
-    bool size = v == &variables[LUAWS_SETTING_REQUEST_MIN_COMPRESSION_SIZE_BYTES];
+    bool size = v == &luaws_variables[LUAWS_SETTING_REQUEST_MIN_COMPRESSION_SIZE_BYTES];
     return bad_value(v->name, out, size ? "InvalidConfigError" : "ValueError",
                      "an integer", err);
   }
   return 0;
 }
 
-int luaws_settings_get(struct luaws_settings *s, enum luaws_setting_id id,
-                       struct luaws_setting *out, struct luaws_error *err) {
-  const struct variable *v = &variables[id];
+int luaws_settings_get_from(struct luaws_settings *s, enum luaws_setting_id id,
+                            unsigned where, struct luaws_setting *out,
+                            struct luaws_error *err) {
+  const struct luaws_variable *v = &luaws_variables[id];
   const struct luaws_ini_section *profile = NULL;
   int rc = 0;
   *out = (struct luaws_setting){.type = v->type};
-  bool found = get_outside_files(s, v, out);
-  if ((!found && v->file_key) || v->block) rc = luaws_settings_profile(s, &profile, err);
+  bool found = get_outside_files(s, v, where, out);
+  bool look = (where & LUAWS_LOOK_AT_FILES) && ((!found && v->file_key) || v->block);
+  if (look) rc = luaws_settings_profile(s, &profile, err);
   if (rc) return rc;
   if (v->block && profile && block_is_spoilt(v->block, profile)) {
     *out = (struct luaws_setting){.type = v->type};
@@ -439,6 +349,11 @@ int luaws_settings_get(struct luaws_settings *s, enum luaws_setting_id id,
   if (!found && profile) rc = get_from_profile(v, profile, out, err);
   if (rc == 0 && out->source == LUAWS_FROM_NOWHERE) use_default(v, out);
   return rc ? rc : convert(v, out, err);
+}
+
+int luaws_settings_get(struct luaws_settings *s, enum luaws_setting_id id,
+                       struct luaws_setting *out, struct luaws_error *err) {
+  return luaws_settings_get_from(s, id, LUAWS_LOOK_EVERYWHERE, out, err);
 }
 
 int luaws_settings_text(struct luaws_settings *s, enum luaws_setting_id id,
@@ -462,13 +377,13 @@ int luaws_settings_choice(struct luaws_settings *s, enum luaws_setting_id id,
 
 enum luaws_setting_id luaws_setting_find(struct luaws_str name) {
   int i = 0;
-  while (i < LUAWS_SETTING_COUNT && !luaws_str_is(name, variables[i].name))
+  while (i < LUAWS_SETTING_COUNT && !luaws_str_is(name, luaws_variables[i].name))
     i++;
   return (enum luaws_setting_id)i;
 }
 
 const char *luaws_setting_name(enum luaws_setting_id id) {
-  return variables[id].name;
+  return luaws_variables[id].name;
 }
 
 static void write_value(const struct luaws_setting *v, struct luaws_writer *w) {
@@ -484,9 +399,10 @@ static void write_value(const struct luaws_setting *v, struct luaws_writer *w) {
 }
 
 /* The variable that stands under that key of a block, or NULL. */
-static const struct variable *find_in_block(const char *block, struct luaws_str key) {
+static const struct luaws_variable *find_in_block(const char *block,
+                                                  struct luaws_str key) {
   for (int i = 0; i < LUAWS_SETTING_COUNT; i++) {
-    const struct variable *v = &variables[i];
+    const struct luaws_variable *v = &luaws_variables[i];
     if (v->block && strcmp(v->block, block) == 0 && luaws_str_is(key, v->file_key)) {
       return v;
     }
@@ -495,19 +411,20 @@ static const struct variable *find_in_block(const char *block, struct luaws_str 
 }
 
 /* A block's own entries, but its known variables as their own rows say. */
-static int write_block(struct luaws_settings *s, const struct variable *block,
-                       const struct luaws_setting *v, struct luaws_writer *w,
-                       struct luaws_error *err) {
+static int write_block(struct luaws_settings *s, const struct luaws_variable *block,
+                       unsigned where, const struct luaws_setting *v,
+                       struct luaws_writer *w, struct luaws_error *err) {
   struct luaws_setting known[LUAWS_SETTING_COUNT] = {0};
   bool any = v->source != LUAWS_FROM_NOWHERE;
   int rc = 0;
   for (int i = 0; i < LUAWS_SETTING_COUNT && rc == 0; i++) {
-    if (!variables[i].block || strcmp(variables[i].block, block->name) != 0) continue;
-    rc = luaws_settings_get(s, (enum luaws_setting_id)i, &known[i], err);
+    if (!luaws_variables[i].block || strcmp(luaws_variables[i].block, block->name) != 0)
+      continue;
+    rc = luaws_settings_get_from(s, (enum luaws_setting_id)i, where, &known[i], err);
     any = any || known[i].source != LUAWS_FROM_NOWHERE;
   }
   if (rc) return rc;
-  if (!any && block != &variables[LUAWS_SETTING_API_VERSIONS]) {
+  if (!any && block != &luaws_variables[LUAWS_SETTING_API_VERSIONS]) {
     w->ops->null(w);
     return 0;
   }
@@ -519,22 +436,42 @@ static int write_block(struct luaws_settings *s, const struct variable *block,
   }
   for (int i = 0; i < LUAWS_SETTING_COUNT; i++) {
     if (known[i].source == LUAWS_FROM_NOWHERE) continue;
-    w->ops->key(w, luaws_str_from(variables[i].file_key));
+    w->ops->key(w, luaws_str_from(luaws_variables[i].file_key));
     write_value(&known[i], w);
   }
   w->ops->end_map(w);
   return 0;
 }
 
-int luaws_settings_write(struct luaws_settings *s, struct luaws_str name,
+int luaws_settings_write(struct luaws_settings *s, struct luaws_str name, unsigned where,
                          struct luaws_writer *w, struct luaws_error *err) {
   enum luaws_setting_id id = luaws_setting_find(name);
   struct luaws_setting v = {0};
-  int rc = id < LUAWS_SETTING_COUNT ? luaws_settings_get(s, id, &v, err) : 0;
+  int rc = id < LUAWS_SETTING_COUNT ? luaws_settings_get_from(s, id, where, &v, err) : 0;
   if (rc) return rc;
-  if (v.type == LUAWS_SETTING_IS_BLOCK) return write_block(s, &variables[id], &v, w, err);
+  if (v.type == LUAWS_SETTING_IS_BLOCK)
+    return write_block(s, &luaws_variables[id], where, &v, w, err);
   write_value(&v, w);
   return 0;
+}
+
+int luaws_settings_set(struct luaws_settings *s, struct luaws_str name,
+                       struct luaws_str text, struct luaws_error *err) {
+  enum luaws_setting_id id = luaws_setting_find(name);
+  const char *why = NULL;
+  if (id == LUAWS_SETTING_COUNT) {
+    why = "there is no such variable";
+  } else if (luaws_variables[id].type == LUAWS_SETTING_IS_BLOCK) {
+    why = "only a file can hold a block";
+  } else if (id == LUAWS_SETTING_PROFILE || id == LUAWS_SETTING_CONFIG_FILE ||
+             id == LUAWS_SETTING_CREDENTIALS_FILE || id == LUAWS_SETTING_DATA_PATH) {
+    why = "that is settled when a session is made";
+  }
+  if (why) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "set_config_variable: %.*s: %s", LUAWS_STR_ARG(name), why);
+  }
+  return luaws_settings_override(s, id, text) ? 0 : luaws_error_memory(err);
 }
 
 /* ---- what several variables decide together ---- */

@@ -11,7 +11,7 @@
 #include "settings/profiles.h"
 #include "value/value.h"
 
-/* ORDER SETTINGS: as the table in settings.c */
+/* ORDER SETTINGS: as the table in variables.c */
 enum luaws_setting_id {
   LUAWS_SETTING_PROFILE,
   LUAWS_SETTING_REGION,
@@ -115,6 +115,16 @@ void luaws_settings_free(struct luaws_settings *s); /* wipes */
    where it stands. */
 int luaws_settings_get(struct luaws_settings *s, enum luaws_setting_id id,
                        struct luaws_setting *out, struct luaws_error *err);
+/* The same, but looked for only in some places; the default counts with all of them. */
+enum {
+  LUAWS_LOOK_AT_ARGUMENTS = 1,
+  LUAWS_LOOK_AT_ENVIRONMENT = 2,
+  LUAWS_LOOK_AT_FILES = 4,
+  LUAWS_LOOK_EVERYWHERE = 7
+};
+int luaws_settings_get_from(struct luaws_settings *s, enum luaws_setting_id id,
+                            unsigned where, struct luaws_setting *out,
+                            struct luaws_error *err);
 /* Short forms: none, and LUAWS_UNSET, when it is not set. */
 int luaws_settings_text(struct luaws_settings *s, enum luaws_setting_id id,
                         struct luaws_str *out, struct luaws_error *err);
@@ -125,14 +135,19 @@ int luaws_settings_choice(struct luaws_settings *s, enum luaws_setting_id id,
    "s3.addressing_style"), or LUAWS_SETTING_COUNT. */
 enum luaws_setting_id luaws_setting_find(struct luaws_str name);
 const char *luaws_setting_name(enum luaws_setting_id id);
-/* get_config_variable: plays the value into a writer; null when not set or unknown, a map
-   for a block. */
-int luaws_settings_write(struct luaws_settings *s, struct luaws_str name,
+/* get_config_variable: plays the value, looked for in those places, into a writer; null
+   when not set or unknown, a map for a block. */
+int luaws_settings_write(struct luaws_settings *s, struct luaws_str name, unsigned where,
                          struct luaws_writer *w, struct luaws_error *err);
-/* Sets a variable in code, over all else; none takes that back. Copies. Naming another
-   file forgets what was read. False without memory. */
+/* Sets a variable in code, over all else; none takes that back. Copies. For whoever makes
+   a session: naming another file forgets what was read. False without memory. */
 bool luaws_settings_override(struct luaws_settings *s, enum luaws_setting_id id,
                              struct luaws_str text);
+/* set_config_variable: the same for scripts. "ValueError" for what there is no such
+   variable of, for a block, which only a file can hold, and for what is settled when a
+   session is made (profile, config_file, credentials_file, data_path). */
+int luaws_settings_set(struct luaws_settings *s, struct luaws_str name,
+                       struct luaws_str text, struct luaws_error *err);
 /* "argument", "AWS_REGION", "/home/me/.aws/config:3", "default" or "not set". */
 void luaws_setting_describe_source(const struct luaws_setting *v, struct luaws_buf *out);
 

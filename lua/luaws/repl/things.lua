@@ -22,7 +22,7 @@ local LAZY_MODULES = {
 local SESSION_METHODS = {
   "client", "get_available_partitions", "get_available_regions", "get_available_resources",
   "get_available_services", "get_config_variable", "get_credentials", "get_partition_for_region",
-  "resolve_endpoint", "resource", "sign_request",
+  "resolve_endpoint", "resource", "set_config_variable", "sign_request",
 }
 local SESSION_FIELDS = { "available_profiles", "events", "full_config", "profile_name", "region_name" }
 local CLIENT_METHODS = {
