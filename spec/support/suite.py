@@ -131,7 +131,15 @@ def run(job, build):
     return passed, failed, time.monotonic() - started, text
 
 
+def hear_signals():
+    """Started in the background, this ignores what the specs send to their children, who would inherit that."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main():
+    hear_signals()
     build = os.path.abspath(sys.argv[1])
     names = sys.argv[2:]
     todo = [job for job in jobs(build) if not names or any(name in job[0] for name in names)]
