@@ -33,18 +33,17 @@ static bool read_hidden(int tty, struct luaws_buf *out) {
   return n == 1;
 }
 
-int ask_mfa_code(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                 struct luaws_error *err) {
+int ask_mfa_code(void *arg, struct luaws_mfa_question *q, struct luaws_error *err) {
   int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (tty < 0) {
     return luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
                            "an MFA code for %.*s is needed, and there is no terminal to "
                            "ask at (a session takes mfa_prompt, a function)",
-                           LUAWS_STR_ARG(serial));
+                           LUAWS_STR_ARG(q->serial));
   }
   fflush(stdout);
-  dprintf(tty, "Enter MFA code for %.*s: ", LUAWS_STR_ARG(serial));
-  bool ok = read_hidden(tty, out);
+  dprintf(tty, "Enter MFA code for %.*s: ", LUAWS_STR_ARG(q->serial));
+  bool ok = read_hidden(tty, &q->code);
   close(tty);
   if (ok) return 0;
   return luaws_error_set(err, LUAWS_E_CANCELLED, "KeyboardInterrupt",

@@ -2,11 +2,10 @@
 #ifndef LUAWS_ASK_H
 #define LUAWS_ASK_H
 
-#include "base/error.h"
+#include "credentials/provider.h"
 
-/* Asks at the terminal for an MFA code, showing nothing of it; as prompt_mfa in
-   credentials/provider.h. An error where there is no terminal. */
-int ask_mfa_code(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                 struct luaws_error *err);
+/* Asks at the terminal for an MFA code, showing nothing of it. An error where there is no
+   terminal, and when Ctrl-C ends it. */
+luaws_prompt_mfa_fn ask_mfa_code;
 
 #endif

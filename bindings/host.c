@@ -142,6 +142,11 @@ static int setup(lua_State *L) {
                              h->options.credentials_arg);
     h->core->provider = &h->provider.provider;
   }
+  if (h->options.mfa) {
+    h->mfa = (struct luaws_host_mfa){h->options.mfa, h->options.mfa_arg};
+    h->core->prompt_mfa = luaws_host_prompt_mfa;
+    h->core->prompt_arg = &h->mfa;
+  }
   l_host_guard(L);
   l_host_restrict(L, h->options.libraries);
   luaL_requiref(L, "luaws", luaopen_luaws, 0);

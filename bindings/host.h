@@ -31,6 +31,7 @@ struct luaws_host {
   struct l_core *core;
   struct luaws_host_options options;
   struct luaws_host_provider provider;
+  struct luaws_host_mfa mfa;
   struct luaws_interrupt *interrupt;
   struct luaws_log_target log; /* while nobody is inside; then what was before */
   struct luaws_timer *timer;   /* of the time limit */

@@ -12,6 +12,7 @@
 #include "l_encode.h"
 #include "l_error.h"
 #include "l_events.h"
+#include "l_run.h"
 #include "l_text.h"
 #include "l_value.h"
 
@@ -176,10 +177,14 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx) {
     case LUAWS_STEP_DONE:
       return finish(L, c, push_result(L, c));
     case LUAWS_STEP_WAIT:
-      if (!c->closes && c->wait.core->task == L) {
-        lua_toclose(L, CALL); /* a cancelled task drops its call at once */
+      if (!c->closes && (c->wait.core->task == L || c->call->credentials_waiter.chain)) {
+        /* A cancelled task drops its call at once, and Ctrl-C the search for credentials:
+           it may have a program running. */
+        lua_toclose(L, CALL);
         c->closes = true;
       }
+      if (c->call->credentials_waiter.chain)
+        l_run_check_wait(L, c->call->credentials_waiter.chain);
       l_wait(L, &c->wait, ctx, call_continue);
       break;
     case LUAWS_STEP_HOOK:

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "l_error.h"
 #include "l_paths.h"
+#include "l_run.h"
 
 #define CORE_TYPE "luaws.core"
 static const char core_key;
@@ -144,7 +145,9 @@ int l_wait(lua_State *L, struct l_wait *w, lua_KContext ctx, lua_KFunction k) {
     return lua_yieldk(L, 0, ctx, k);
   }
   while (!w->ready) {
-    if (turn(L, c, -1) == 0 && !w->ready && !luaws_loop_busy(c->loop)) {
+    if (c->runs) {
+      l_run_turn(L);
+    } else if (turn(L, c, -1) == 0 && !w->ready && !luaws_loop_busy(c->loop)) {
       return luaL_error(L, "luaws waits for something that cannot happen");
     }
   }

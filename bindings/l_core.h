@@ -18,11 +18,13 @@ struct l_core {
   int *ready;              /* registry refs of coroutines to be resumed, in order */
   size_t ready_count, ready_cap;
   size_t parked; /* coroutines that wait; ready has room for them */
+  size_t runs;   /* Lua functions that the core waits for (l_run.h) */
   const struct luaws_provider
       *provider; /* the host's credentials, asked first by every session; or NULL */
-  /* Asks for an MFA code where a session has no mfa_prompt: the shell's; or NULL. */
-  int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                    struct luaws_error *err);
+  /* Asks for an MFA code where a session has no mfa_prompt: the shell's or the host's; or
+     NULL. */
+  luaws_prompt_mfa_fn *prompt_mfa;
+  void *prompt_arg;
   bool (*stopped)(void *host); /* whether the host ended the run; or NULL */
   void *host;
   bool no_files; /* scripts may not name files */

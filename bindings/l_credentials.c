@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "l_core.h"
 #include "l_error.h"
+#include "l_run.h"
 #include "l_session.h"
 #include "l_text.h"
 #include "l_value.h"
@@ -18,13 +19,15 @@ struct own_provider {
   struct own_provider *next;
   struct luaws_provider provider; /* its arg is this */
   lua_State *L;
+  const struct luaws_chain *chain; /* that it was inserted into */
   int load;
   char name[];
 };
 
-/* They may be called from any coroutine, so they run in one of their own. */
+/* They may be called from any coroutine, so they run in tasks of their own (l_run.h). */
 struct callbacks {
   lua_State *L; /* the main one */
+  struct luaws_session *session;
   int mfa_prompt;
   struct own_provider *providers;
 };
@@ -51,51 +54,62 @@ static struct callbacks *callbacks_new(lua_State *L) {
   return c;
 }
 
-/* Runs fn, which is given a pointer to the job and may raise, in a coroutine of its own.
-   NULL, or the text of its error, good until the coroutine is popped off L. */
-static const char *run(lua_State *L, lua_CFunction fn, void *job) {
-  lua_State *co = lua_newthread(L);
-  lua_pushcfunction(co, fn);
-  lua_pushlightuserdata(co, job);
-  return lua_pcall(co, 1, 0, 0) == LUA_OK ? NULL : l_error_text(co);
-}
-
 /* ---- MFA ---- */
 
-struct mfa_job {
-  const struct callbacks *callbacks;
-  struct luaws_str serial;
-  struct luaws_buf *out;
+/* A prompt that is being asked. */
+struct mfa_run {
+  struct l_run run;
+  struct luaws_mfa_question *question;
   const char *wrong; /* the type of what it returned, if that is no code */
 };
 
-static int ask_function(lua_State *L) {
-  struct mfa_job *job = lua_touserdata(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, job->callbacks->mfa_prompt);
-  l_push_text(L, job->serial);
-  lua_call(L, 1, 1);
-  if (lua_isstring(L, -1))
-    luaws_buf_append_str(job->out, l_check_text(L, -1));
+static int push_serial(lua_State *L, struct l_run *r) {
+  l_push_text(L, ((struct mfa_run *)r->arg)->question->serial);
+  return 1;
+}
+
+static int take_code(lua_State *L, struct l_run *r) {
+  struct mfa_run *m = r->arg;
+  if (lua_isstring(L, 1))
+    luaws_buf_append_str(&m->question->code, l_check_text(L, 1));
   else
-    job->wrong = luaL_typename(L, -1);
+    m->wrong = luaL_typename(L, 1);
   return 0;
 }
 
-static int prompt_mfa(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                      struct luaws_error *err) {
-  struct callbacks *c = arg;
-  struct mfa_job job = {.callbacks = c, .serial = serial, .out = out};
-  if (!lua_checkstack(c->L, 1)) return luaws_error_memory(err);
-  const char *problem = run(c->L, ask_function, &job);
-  int rc = 0;
-  if (problem)
-    rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
-                         "mfa_prompt: %s", problem);
-  else if (job.wrong)
-    rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
-                         "mfa_prompt returned a %s instead of a code", job.wrong);
-  lua_pop(c->L, 1);
-  return rc;
+static void cancel_question(struct luaws_mfa_question *q) {
+  struct mfa_run *m = q->state;
+  l_run_clear(&m->run);
+  free(m);
+}
+
+static int begin_question(struct callbacks *c, struct luaws_mfa_question *q,
+                          struct luaws_error *err) {
+  struct mfa_run *m = calloc(1, sizeof *m);
+  if (!m) return luaws_error_memory(err);
+  m->run = (struct l_run){.L = c->L, .arg = m, .wake = q->wake, .wake_arg = q->wake_arg};
+  m->question = q;
+  q->state = m;
+  q->cancel = cancel_question;
+  const struct l_run_start s = {.fn = c->mfa_prompt,
+                                .owner = c->session->chain,
+                                .push = push_serial,
+                                .take = take_code};
+  int rc = l_run_start(&m->run, l_core(c->L), &s, err);
+  return rc ? rc : LUAWS_PENDING;
+}
+
+static int prompt_mfa(void *arg, struct luaws_mfa_question *q, struct luaws_error *err) {
+  struct mfa_run *m = q->state;
+  if (!m) return begin_question(arg, q, err);
+  if (!m->run.done) return LUAWS_PENDING;
+  if (m->run.failed) {
+    return luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
+                           "mfa_prompt: %s", m->run.problem.ptr);
+  }
+  if (!m->wrong) return 0;
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
+                         "mfa_prompt returned a %s instead of a code", m->wrong);
 }
 
 int l_credentials_ask_at_terminal(lua_State *L) {
@@ -105,6 +119,7 @@ int l_credentials_ask_at_terminal(lua_State *L) {
 
 void l_callbacks_read(lua_State *L, int index, struct luaws_session_options *o) {
   o->prompt_mfa = l_core(L)->prompt_mfa;
+  o->prompt_arg = l_core(L)->prompt_arg;
   if (lua_getfield(L, index, "mfa_prompt") == LUA_TNIL || lua_islightuserdata(L, -1)) {
     lua_pop(L, 1);
     return;
@@ -117,7 +132,21 @@ void l_callbacks_read(lua_State *L, int index, struct luaws_session_options *o) 
   o->on_free_arg = c;
 }
 
+void l_callbacks_bind(struct luaws_session *s) {
+  struct callbacks *c = s->on_free_arg;
+  if (c) c->session = s;
+}
+
 /* ---- providers in Lua ---- */
+
+/* A load under way. */
+struct own_load {
+  struct l_run run;
+  struct luaws_provider_task *task;
+  struct luaws_credentials *found;
+  struct luaws_error error;
+  int answer;
+};
 
 /* A text of the table on the top; what it points at stays in the table. */
 static struct luaws_str text_field(lua_State *L, const char *name) {
@@ -144,60 +173,77 @@ static bool read_expiry(lua_State *L, int64_t *out) {
 }
 
 /* May raise, from the table's metamethods, before it has made anything. */
-static int make(struct luaws_provider_task *task, lua_State *co,
+static int make(lua_State *L, struct luaws_provider_task *task,
                 struct luaws_credentials **out, struct luaws_error *err) {
   struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
-  if (lua_isnil(co, -1)) return luaws_provider_pass(task, "it has none");
-  if (!lua_istable(co, -1)) {
+  if (lua_isnil(L, -1)) return luaws_provider_pass(task, "it has none");
+  if (!lua_istable(L, -1)) {
     return luaws_provider_failed(task, err, "load returned a %s, not a table",
-                                 luaL_typename(co, -1));
+                                 luaL_typename(L, -1));
   }
-  c.access_key = text_field(co, "access_key");
-  c.secret_key = text_field(co, "secret_key");
-  c.token = text_field(co, "token");
-  c.account_id = text_field(co, "account_id");
+  c.access_key = text_field(L, "access_key");
+  c.secret_key = text_field(L, "secret_key");
+  c.token = text_field(L, "token");
+  c.account_id = text_field(L, "account_id");
   if (!c.access_key.len || !c.secret_key.len) {
     return luaws_partial_credentials(task->provider->name,
                                      c.access_key.len ? "secret_key" : "access_key", err);
   }
-  if (!read_expiry(co, &c.expiry_s)) {
+  if (!read_expiry(L, &c.expiry_s)) {
     return luaws_provider_failed(task, err, "expiry is no time");
   }
   *out = luaws_credentials_new(&c);
   return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
-struct load_job {
-  struct luaws_provider_task *task;
-  struct luaws_credentials **out;
-  struct luaws_error *err;
-  int rc;
-};
-
-static int load(lua_State *L) {
-  struct load_job *job = lua_touserdata(L, 1);
-  const struct own_provider *p = job->task->provider->arg;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, p->load);
-  lua_createtable(L, 0, 2);
-  l_push_text(L, job->task->profile_name);
-  lua_setfield(L, -2, "profile_name");
-  lua_pushboolean(L, job->task->refresh);
-  lua_setfield(L, -2, "refresh");
-  lua_call(L, 1, 1);
-  job->rc = make(job->task, L, job->out, job->err);
+static int take_credentials(lua_State *L, struct l_run *r) {
+  struct own_load *o = r->arg;
+  o->answer = make(L, o->task, &o->found, &o->error);
   return 0;
+}
+
+static int push_context(lua_State *L, struct l_run *r) {
+  const struct luaws_provider_task *task = ((struct own_load *)r->arg)->task;
+  lua_createtable(L, 0, 2);
+  l_push_text(L, task->profile_name);
+  lua_setfield(L, -2, "profile_name");
+  lua_pushboolean(L, task->refresh);
+  lua_setfield(L, -2, "refresh");
+  return 1;
+}
+
+static void cancel(struct luaws_provider_task *task) {
+  struct own_load *o = task->state;
+  l_run_clear(&o->run);
+  luaws_credentials_release(o->found);
+  luaws_error_clear(&o->error);
+  free(o);
+}
+
+static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
+  struct own_provider *p = task->provider->arg;
+  struct own_load *o = calloc(1, sizeof *o);
+  if (!o) return luaws_error_memory(err);
+  o->run =
+      (struct l_run){.L = p->L, .arg = o, .wake = task->wake, .wake_arg = task->wake_arg};
+  o->task = task;
+  task->state = o;
+  const struct l_run_start s = {
+      .fn = p->load, .owner = p->chain, .push = push_context, .take = take_credentials};
+  int rc = l_run_start(&o->run, l_core(p->L), &s, err);
+  return rc ? rc : LUAWS_PENDING;
 }
 
 static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
                 struct luaws_error *err) {
-  struct own_provider *p = task->provider->arg;
-  lua_State *L = p->L;
-  struct load_job job = {.task = task, .out = out, .err = err};
-  if (!lua_checkstack(L, 1)) return luaws_error_memory(err);
-  const char *problem = run(L, load, &job);
-  if (problem) job.rc = luaws_provider_failed(task, err, "%s", problem);
-  lua_pop(L, 1);
-  return job.rc;
+  struct own_load *o = task->state;
+  if (!o) return begin(task, err);
+  if (!o->run.done) return LUAWS_PENDING;
+  if (o->run.failed) return luaws_provider_failed(task, err, "%s", o->run.problem.ptr);
+  *out = o->found;
+  o->found = NULL;
+  if (o->answer < 0 && err) luaws_error_move(err, &o->error);
+  return o->answer;
 }
 
 int l_credentials_providers(lua_State *L) {
@@ -229,8 +275,10 @@ int l_credentials_insert(lua_State *L) {
   struct own_provider *p = calloc(1, sizeof *p + name.len + 1);
   if (!p) return luaL_error(L, "out of memory");
   memcpy(p->name, name.ptr, name.len);
-  p->provider = (struct luaws_provider){.name = p->name, .step = step, .arg = p};
+  p->provider =
+      (struct luaws_provider){.name = p->name, .step = step, .cancel = cancel, .arg = p};
   p->L = c->L;
+  p->chain = s->chain;
   p->load = LUA_NOREF;
   p->next = c->providers;
   c->providers = p;

@@ -9,6 +9,8 @@
 
 /* Reads mfa_prompt from the options at index into o. It lives as long as the session. */
 void l_callbacks_read(lua_State *L, int index, struct luaws_session_options *o);
+/* Once there is a session of these options. */
+void l_callbacks_bind(struct luaws_session *s);
 
 /* core.ask_at_terminal(): sessions made from now on ask at the terminal for MFA codes,
    unless they have an mfa_prompt. For the program, not for hosts. */
@@ -17,7 +19,8 @@ int l_credentials_ask_at_terminal(lua_State *L);
 /* session:providers() → the names of the chain's providers, in order */
 int l_credentials_providers(lua_State *L);
 /* session:insert_provider(where, name, own_name, load): where is "before" or "after" the
-   provider `name`; load{ profile_name, refresh } → a table of keys, or nil */
+   provider `name`; load(take, { profile_name, refresh }), a task, hands take a table of
+   keys, or nil */
 int l_credentials_insert(lua_State *L);
 /* session:remove_provider(name) */
 int l_credentials_remove(lua_State *L);

@@ -7,6 +7,7 @@
 #include "l_credentials.h"
 #include "l_core.h"
 #include "l_error.h"
+#include "l_run.h"
 #include "l_settings.h"
 #include "l_text.h"
 #include "l_value.h"
@@ -129,6 +130,7 @@ static int session_new(lua_State *L) {
   l_callbacks_read(L, 1, &o);
   struct luaws_error err = {0};
   if (luaws_session_new(&o, &s->session, &err)) return l_error_raise(L, &err);
+  l_callbacks_bind(s->session);
   lua_settop(L, 2);
   return 1;
 }
@@ -148,6 +150,7 @@ struct l_credentials_wait {
   struct luaws_chain_waiter waiter;
   struct luaws_session *session;
   struct luaws_client *client; /* whose credentials are wanted, or NULL */
+  bool closes;                 /* marked to be closed when its function is left */
 };
 
 static int credentials_wait_gc(lua_State *L) {
@@ -188,6 +191,9 @@ static int credentials_step(lua_State *L, int status, lua_KContext ctx) {
       push_credentials(L, c);
       return 1;
     }
+    l_run_check_wait(L, w->waiter.chain);
+    if (!w->closes) lua_toclose(L, (int)ctx); /* whoever waits no more lets go at once */
+    w->closes = true;
     l_wait(L, &w->wait, ctx, credentials_step);
   }
 }
@@ -375,6 +381,8 @@ void l_session_open(lua_State *L) {
   luaL_newmetatable(L, CREDENTIALS_WAIT_TYPE);
   lua_pushcfunction(L, credentials_wait_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, credentials_wait_gc);
+  lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
   luaL_newmetatable(L, ARENA_TYPE);
   lua_pushcfunction(L, arena_gc);

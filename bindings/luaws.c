@@ -17,6 +17,7 @@
 #include "l_piece.h"
 #include "l_regions.h"
 #include "l_session.h"
+#include "l_run.h"
 #include "l_sign.h"
 #include "l_stream.h"
 #include "l_value.h"
@@ -27,6 +28,7 @@ static int open_core(lua_State *L) {
   lua_pushliteral(L, LUAWS_VERSION);
   lua_setfield(L, -2, "version");
   l_core_open(L);
+  l_run_open(L);
   l_value_open(L);
   l_stream_open(L);
   l_session_open(L);

@@ -32,6 +32,13 @@ static int give_credentials(void *arg, struct luaws_host_credentials *out) {
   return 0;
 }
 
+/* Asked when a profile's role wants the code of an MFA device. This program has nobody to
+   ask; another would open a window. */
+static int ask_mfa_code(void *arg, const char *serial, char *code, size_t code_size) {
+  (void)arg, (void)serial, (void)code, (void)code_size;
+  return -1;
+}
+
 static void count_log(void *arg, int level, const char *part, const char *message) {
   (void)level, (void)part, (void)message; /* or: print them */
   ++*(int *)arg;
@@ -61,6 +68,7 @@ static void without_lua(void) {
       .endpoint_url = endpoint,
       .credentials = give_credentials,
       .credentials_arg = &asked,
+      .mfa = ask_mfa_code,
   };
   if (!luaws_open("no-such-service", &options, &error)) {
     printf("open: %.*s\n", (int)strcspn(error, ":"), error);
@@ -256,6 +264,7 @@ static void with_scripts(void) {
       .endpoint_url = endpoint,
       .credentials = give_credentials,
       .credentials_arg = &asked,
+      .mfa = ask_mfa_code,
       .log = count_log,
       .log_arg = &logged,
       .memory_limit_bytes = 32 * 1024 * 1024,

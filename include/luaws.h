@@ -58,6 +58,10 @@ struct luaws_host_credentials {
 /* Returns 0 when it filled out, 1 when it has none (the other places are asked), -1 when
  * it failed. */
 typedef int (*luaws_credentials_fn)(void *arg, struct luaws_host_credentials *out);
+/* Asks somebody for the code of an MFA device, which a role wants: writes it into code,
+   closed by a zero byte, and returns 0; -1 when there is none. What it was asked for
+   waits until it returns, and so does everything else on its thread. */
+typedef int (*luaws_mfa_fn)(void *arg, const char *serial, char *code, size_t code_size);
 /* level: 0 debug, 1 info, 2 warning, 3 error. No secret is ever in a message. */
 typedef void (*luaws_log_fn)(void *arg, int level, const char *part, const char *message);
 
@@ -72,6 +76,8 @@ struct luaws_options {
   const char *session_token;
   luaws_credentials_fn credentials;
   void *credentials_arg;
+  luaws_mfa_fn mfa;
+  void *mfa_arg;
 };
 
 struct luaws_handle;
@@ -130,6 +136,8 @@ struct luaws_host_options {
      while it waits; not within one long string.find or string.rep. */
   int time_limit_ms;
   unsigned libraries; /* enum luaws_host_library; 0 = LUAWS_HOST_ALL */
+  luaws_mfa_fn mfa;   /* of every session that has no mfa_prompt */
+  void *mfa_arg;
 };
 
 struct luaws_host;

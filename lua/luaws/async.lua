@@ -58,6 +58,9 @@ local function step(task)
     return
   end
   if task._cancelled then
+    if coroutine.status(task._co) ~= "suspended" then
+      return -- it runs the scheduler just now: at its next wait
+    end
     coroutine.close(task._co) -- its <close> variables are closed, a call under way is dropped
     return finish(task, false, cancelled())
   end
@@ -148,8 +151,10 @@ local function start(fn, ...)
   if type(fn) ~= "function" then
     errors.raise("TypeError", "a task needs a function, not a %s", type(fn))
   end
+  local me = current()
   local task = setmetatable({
     _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...),
+    _within = me and me._within,
   }, task_mt)
   tasks[task._co] = task
   enqueue(task)
@@ -361,5 +366,41 @@ function async.timeout(seconds, fn, ...)
   end
   return result(work)
 end
+
+-- What the core needs of the scheduler for functions that it waits for (bindings/l_run.h). The tasks under
+-- one know what it is that waits: waiting for that would be waiting for themselves.
+core.set_scheduler{
+  -- Starts fn(…) as a task on behalf of owner; tell(ok, error) is called when it has ended, however that was.
+  start = function(tell, owner, fn, ...)
+    local task = start(fn, ...)
+    task._within = { owner = owner, outer = task._within }
+    task._watchers[function()
+      tell(task._ok, task._results[1])
+    end] = true
+    return task
+  end,
+
+  -- Cancels such a task when the scheduler next runs.
+  drop = function(task)
+    if not task._done then
+      task._cancelled = true
+      enqueue(task)
+    end
+  end,
+
+  -- Whether owner waits for the task that runs now.
+  within = function(owner)
+    local me = current()
+    local scope = me and me._within
+    while scope and scope.owner ~= owner do
+      scope = scope.outer
+    end
+    return scope ~= nil
+  end,
+
+  turn = function()
+    turn()
+  end,
+}
 
 return async

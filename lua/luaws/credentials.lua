@@ -29,8 +29,9 @@ local function insert(self, where, name, provider)
   if not is_table or type(provider.METHOD) ~= "string" or type(provider.load) ~= "function" then
     errors.raise("TypeError", "a provider is a table with METHOD, its name, and load, a function")
   end
-  self._session._core:insert_provider(where, name, provider.METHOD, function(context)
-    return provider:load(context)
+  require("luaws.async") -- which runs load as a task
+  self._session._core:insert_provider(where, name, provider.METHOD, function(take, context)
+    take(provider:load(context))
   end)
   self._own[provider.METHOD] = provider
 end

@@ -45,11 +45,28 @@ local function check_options(what, opts, known)
   return opts
 end
 
+-- A prompt is run as a task, which hands what it returns to the core.
+local function with_prompt(opts)
+  local prompt = opts.mfa_prompt
+  if type(prompt) ~= "function" then
+    return opts
+  end
+  local copy = {}
+  for name, value in pairs(opts) do
+    copy[name] = value
+  end
+  require("luaws.async")
+  function copy.mfa_prompt(take, serial)
+    take(prompt(serial))
+  end
+  return copy
+end
+
 --- Makes a session. Nothing is read before it is needed, but that a profile that is named must exist.
 ---@param opts table|nil see aws.session
 ---@return table
 function session.new(opts)
-  opts = check_options("session", opts, OPTIONS)
+  opts = with_prompt(check_options("session", opts, OPTIONS))
   -- A session's own fields: _core, the C side; _client_defaults, options of every client (the shell's flags).
   return setmetatable({ _core = core.session(opts), _client_defaults = nil, _events = nil }, session_mt)
 end

@@ -182,6 +182,37 @@ static void credentials_from_everywhere(void **state) {
   luaws_close(h);
 }
 
+static void codes_of_mfa_devices(void **state) {
+  int asked = 0;
+  char config[32], *error;
+  peer_write_config(config, peer_mfa_profile);
+  struct luaws_options o = {.region = "us-east-1",
+                            .profile = "m",
+                            .endpoint_url = peer_url,
+                            .mfa = peer_tell_code,
+                            .mfa_arg = &asked};
+  struct luaws_handle *h = luaws_open("sqs", &o, NULL);
+  assert_int_equal(luaws_call(h, "ListQueues", NULL, NULL, NULL), 0);
+  assert_int_equal(luaws_call(h, "ListQueues", NULL, NULL, NULL), 0);
+  assert_int_equal(asked, 1);
+  assert_non_null(strstr(peer.seen, "AKID-ROLE/"));
+  luaws_close(h);
+  static const char *const refusals[] = {
+      "CredentialRetrievalError: the host's callback gave no MFA code for the-device",
+      "CredentialRetrievalError: Error when retrieving credentials from assume-role: an "
+      "MFA code for the-device is needed"};
+  for (int i = 0; i < 2; i++) {
+    asked = 100;
+    if (i == 1) o.mfa = NULL;
+    h = luaws_open("sqs", &o, NULL);
+    assert_int_equal(luaws_call(h, "ListQueues", NULL, NULL, &error), -1);
+    if (strncmp(error, refusals[i], strlen(refusals[i])) != 0) fail_msg("%s", error);
+    luaws_free(error);
+    luaws_close(h);
+  }
+  peer_remove_config(config);
+}
+
 static void nobody_answers(void **state) {
   struct luaws_options o = {.region = "us-east-1", .endpoint_url = "http://127.0.0.1:1"};
   struct luaws_handle *h = luaws_open("sqs", &o, NULL);
@@ -221,6 +252,7 @@ int main(void) {
       cmocka_unit_test(directory_buckets_have_sessions),
       cmocka_unit_test(what_cannot_be_opened),
       cmocka_unit_test(credentials_from_everywhere),
+      cmocka_unit_test(codes_of_mfa_devices),
       cmocka_unit_test(nobody_answers),
       cmocka_unit_test(handles_in_threads),
   };

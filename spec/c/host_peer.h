@@ -35,6 +35,50 @@ static void peer_answer_large(int fd, size_t bytes) {
   free(body);
 }
 
+/* A role's credentials, for whoever has the right MFA code. */
+static void peer_answer_role(int fd, const char *form) {
+  if (strstr(form, "SerialNumber=the-device") && strstr(form, "TokenCode=123456"))
+    peer_answer_text(
+        fd, 200,
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials><SessionToken>tok"
+        "</SessionToken><SecretAccessKey>s</SecretAccessKey><AccessKeyId>AKID-ROLE"
+        "</AccessKeyId><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+        "</AssumeRoleResult></AssumeRoleResponse>");
+  else
+    peer_answer_text(fd, 403,
+                     "<ErrorResponse><Error><Code>AccessDenied</Code></Error>"
+                     "</ErrorResponse>");
+}
+
+/* A file with a profile; its name is for the caller to remove. */
+static inline void peer_write_config(char name[32], const char *text) {
+  strcpy(name, "/tmp/luaws-host-XXXXXX");
+  int fd = mkstemp(name);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+  close(fd);
+  setenv("AWS_CONFIG_FILE", name, 1);
+}
+
+static inline void peer_remove_config(const char *name) {
+  unlink(name);
+  setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+}
+
+static const char peer_mfa_profile[] =
+    "[profile m]\nrole_arn = arn:aws:iam::1:role/m\nsource_profile = base\n"
+    "mfa_serial = the-device\n"
+    "[profile base]\naws_access_key_id = AKID-BASE\naws_secret_access_key = s\n";
+
+/* Somebody with such a device; arg counts how often they were asked. */
+static inline int peer_tell_code(void *arg, const char *serial, char *code, size_t size) {
+  ++*(int *)arg;
+  if (*(int *)arg > 100) return -1;
+  assert_string_equal(serial, "the-device");
+  snprintf(code, size, "123456\n");
+  return 0;
+}
+
 static void peer_serve(struct tiny_server *s, int fd, int nth) {
   char target[128];
   int yes = 1;
@@ -72,6 +116,8 @@ static void peer_serve(struct tiny_server *s, int fd, int nth) {
           "<SecretAccessKey>s</SecretAccessKey><AccessKeyId>SESSION"
           "</AccessKeyId><Expiration>2099-01-01T00:00:00Z</Expiration>"
           "</Credentials></CreateSessionResult>");
+    else if (strstr(mine->body, "Action=AssumeRole"))
+      peer_answer_role(fd, mine->body);
     else if (strncmp(target, "GET ", 4) == 0)
       peer_answer(fd, 200, "a\0\xff", 3);
     else
@@ -92,6 +138,7 @@ static int peer_start(void **state) {
   setenv("AWS_CONFIG_FILE", "/dev/null", 1);
   setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
   setenv("AWS_MAX_ATTEMPTS", "1", 1);
+  setenv("AWS_ENDPOINT_URL_STS", peer_url, 1);
   return 0;
 }
 

@@ -6,10 +6,12 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <lua.h>
 #include <math.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "host_peer.h"
@@ -745,6 +747,62 @@ static void credentials_are_asked_for_when_needed(void **state) {
   luaws_host_free(h);
 }
 
+static void codes_of_mfa_devices(void **state) {
+  int asked = 0;
+  char config[32];
+  peer_write_config(config, peer_mfa_profile);
+  struct luaws_host *h = new_host((struct luaws_host_options){
+      .profile = "m", .mfa = peer_tell_code, .mfa_arg = &asked});
+  still_works(h);
+  assert_int_equal(asked, 1);
+  assert_non_null(strstr(peer.seen, "AKID-ROLE/"));
+  runs(h, "local aws = require('luaws') local s = aws.session{profile_name = 'm', "
+          "mfa_prompt = function(serial) aws.async.sleep(0.01) "
+          "return serial == 'the-device' and '123456' end} "
+          "return s:get_credentials().access_key");
+  assert_string_equal(luaws_host_result_string(h, 0, NULL), "AKID-ROLE");
+  assert_int_equal(asked, 1); /* a session's own prompt comes first */
+  asked = 100;
+  fails(h, "require('luaws').session{profile_name = 'm'}:get_credentials()",
+        "CredentialRetrievalError");
+  luaws_host_free(h);
+  peer_remove_config(config);
+}
+
+static void a_program_is_killed_when_its_run_ends(void **state) {
+  char config[32];
+  peer_write_config(config, "[profile p]\ncredential_process = sleep 600\n");
+  struct luaws_host *h =
+      new_host((struct luaws_host_options){.profile = "p", .time_limit_ms = 100});
+  static const char *const scripts[] = {
+      "require('luaws').default_session():get_credentials()",
+      "require('luaws').client('sqs'):list_queues{}",
+      "local aws = require('luaws') aws.async.gather("
+      "function() aws.client('sqs'):list_queues{} end, function() aws.async.sleep(9) "
+      "end)",
+  };
+  for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+    fails(h, scripts[i], "TimeLimitError");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+  }
+  luaws_host_free(h);
+  h = new_host((struct luaws_host_options){.profile = "p"});
+  luaws_host_start_string(h, scripts[1], "=x", 0, NULL);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(luaws_host_step(h), 1); /* none of which blocks */
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), 0);
+  luaws_host_interrupt(h);
+  assert_int_equal(luaws_host_step(h), -1);
+  assert_string_equal(luaws_host_error_kind(h), "KeyboardInterrupt");
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+  luaws_host_start_string(h, scripts[1], "=x", 0, NULL);
+  assert_int_equal(luaws_host_step(h), 1);
+  luaws_host_free(h); /* in the middle of it */
+  assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+  peer_remove_config(config);
+}
+
 struct heard {
   int count;
   char text[8192];
@@ -902,6 +960,8 @@ int main(void) {
       cmocka_unit_test(stepped_runs_fail_as_others_do),
       cmocka_unit_test(tasks_left_behind_are_cancelled),
       cmocka_unit_test(credentials_are_asked_for_when_needed),
+      cmocka_unit_test(codes_of_mfa_devices),
+      cmocka_unit_test(a_program_is_killed_when_its_run_ends),
       cmocka_unit_test(each_host_hears_its_own_log),
       cmocka_unit_test(many_runs_leave_nothing),
       cmocka_unit_test(hosts_in_threads),

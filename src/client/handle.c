@@ -25,6 +25,7 @@ struct luaws_handle {
   struct luaws_session *session;
   struct luaws_client *client;
   struct luaws_host_provider host;
+  struct luaws_host_mfa mfa;
   bool ready;
 };
 
@@ -56,6 +57,7 @@ static int open_handle(struct luaws_handle *h, const char *service,
   if (rc == 0) rc = luaws_loop_new(&h->loop, err);
   if (rc) return rc;
   luaws_host_provider_init(&h->host, o->credentials, o->credentials_arg);
+  h->mfa = (struct luaws_host_mfa){o->mfa, o->mfa_arg};
   struct luaws_session_options so = {
       .access_key = luaws_str_from(o->access_key),
       .secret_key = luaws_str_from(o->secret_key),
@@ -65,6 +67,8 @@ static int open_handle(struct luaws_handle *h, const char *service,
       .pack = h->pack,
       .loop = h->loop,
       .provider = o->credentials ? &h->host.provider : NULL,
+      .prompt_mfa = o->mfa ? luaws_host_prompt_mfa : NULL,
+      .prompt_arg = &h->mfa,
   };
   struct luaws_client_options co = {.endpoint_url = luaws_str_from(o->endpoint_url)};
   rc = luaws_session_new(&so, &h->session, err);

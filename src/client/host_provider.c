@@ -28,3 +28,21 @@ void luaws_host_provider_init(struct luaws_host_provider *h, luaws_credentials_f
   *h = (struct luaws_host_provider){
       .fn = fn, .arg = arg, .provider = {.name = "host", .step = step, .arg = h}};
 }
+
+int luaws_host_prompt_mfa(void *arg, struct luaws_mfa_question *q,
+                          struct luaws_error *err) {
+  const struct luaws_host_mfa *m = arg;
+  struct luaws_buf serial = {0};
+  char code[64] = "";
+  luaws_buf_append_str(&serial, q->serial);
+  int rc = serial.failed ? luaws_error_memory(err) : 0;
+  if (rc == 0 && m->fn(m->arg, serial.ptr, code, sizeof code) != 0) {
+    rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "CredentialRetrievalError",
+                         "the host's callback gave no MFA code for %s", serial.ptr);
+  }
+  code[sizeof code - 1] = 0;
+  if (rc == 0) luaws_buf_append_cstr(&q->code, code);
+  luaws_wipe(code, sizeof code);
+  luaws_buf_clear(&serial);
+  return rc;
+}

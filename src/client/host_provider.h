@@ -1,4 +1,4 @@
-/* Credentials from a callback of the host program, as a provider of the chain. */
+/* Callbacks of the host program: credentials, as a provider of the chain; MFA codes. */
 #ifndef LUAWS_CLIENT_HOST_PROVIDER_H
 #define LUAWS_CLIENT_HOST_PROVIDER_H
 
@@ -15,5 +15,12 @@ struct luaws_host_provider {
 
 void luaws_host_provider_init(struct luaws_host_provider *h, luaws_credentials_fn fn,
                               void *arg);
+
+struct luaws_host_mfa {
+  luaws_mfa_fn fn;
+  void *arg;
+};
+/* Its arg is a struct luaws_host_mfa. */
+luaws_prompt_mfa_fn luaws_host_prompt_mfa;
 
 #endif

@@ -24,9 +24,7 @@ struct luaws_session_options {
   struct luaws_str home;
   int64_t (*now_s)(void *arg); /* NULL = the system's clock */
   void *now_arg;
-  /* Asks for an MFA code, as in provider.h; NULL = nobody is there. */
-  int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                    struct luaws_error *err);
+  luaws_prompt_mfa_fn *prompt_mfa; /* NULL = nobody is there */
   void *prompt_arg;
   /* A folder where credentials of roles are kept for other processes; none = nowhere. */
   struct luaws_str credential_cache;

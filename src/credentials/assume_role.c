@@ -17,7 +17,7 @@ struct role {
   bool has_duration;
 };
 
-enum { MAX_ROLES = 32 };
+enum { MAX_ROLES = 32, MAX_CODE_BYTES = 1024 };
 
 struct assume_role {
   struct luaws_arena arena;
@@ -27,6 +27,7 @@ struct assume_role {
   struct luaws_chain *source;
   struct luaws_chain_waiter waiter;
   struct luaws_credentials *credentials; /* for the next role */
+  struct luaws_mfa_question question;
   struct luaws_service_call call;
 };
 
@@ -206,10 +207,17 @@ static void append_cache_key(struct luaws_buf *out, const struct role *r) {
   luaws_buf_clear(&json);
 }
 
-static int add_mfa_code(struct luaws_provider_task *task, struct luaws_service_call *call,
+static void clear_question(struct luaws_mfa_question *q) {
+  if (q->state && q->cancel) q->cancel(q);
+  luaws_buf_wipe(&q->code);
+  *q = (struct luaws_mfa_question){0};
+}
+
+/* Asks for a code where the role wants one: 0, PENDING, or an error. */
+static int ask_mfa_code(struct luaws_provider_task *task, struct luaws_mfa_question *q,
                         const struct role *r, struct luaws_error *err) {
   const struct luaws_provider_context *c = task->context;
-  struct luaws_buf code = {.max_bytes = 1024};
+  if (!r->mfa_serial.ptr) return 0;
   if (task->refresh) {
     return luaws_error_set(err, LUAWS_E_CREDENTIALS, "RefreshWithMFAUnsupportedError",
                            "Cannot refresh credentials: MFA token required.");
@@ -220,21 +228,20 @@ static int add_mfa_code(struct luaws_provider_task *task, struct luaws_service_c
                                  "ask (a session takes mfa_prompt, a function)",
                                  LUAWS_STR_ARG(r->mfa_serial));
   }
-  int rc = c->prompt_mfa(c->prompt_arg, r->mfa_serial, &code, err);
-  if (rc == 0 && code.failed) rc = luaws_error_memory(err);
-  if (rc == 0 && (!luaws_service_call_text(call, "SerialNumber", r->mfa_serial) ||
-                  !luaws_service_call_text(call, "TokenCode",
-                                           luaws_str_trim(luaws_buf_str(&code))))) {
-    rc = luaws_error_memory(err);
-  }
-  luaws_buf_wipe(&code);
-  return rc;
+  q->serial = r->mfa_serial;
+  q->wake = task->wake;
+  q->wake_arg = task->wake_arg;
+  q->code.max_bytes = MAX_CODE_BYTES;
+  int rc = c->prompt_mfa(c->prompt_arg, q, err);
+  return rc == 0 && q->code.failed ? luaws_error_memory(err) : rc;
 }
 
 static int start_call(struct luaws_provider_task *task, struct assume_role *a,
                       const struct role *r, struct luaws_error *err) {
   struct luaws_service_call *call = &a->call;
   struct luaws_buf name = {0};
+  int rc = ask_mfa_code(task, &a->question, r, err);
+  if (rc) return rc;
   if (r->session_name.ptr) {
     luaws_buf_append_str(&name, r->session_name);
   } else {
@@ -249,9 +256,13 @@ static int start_call(struct luaws_provider_task *task, struct assume_role *a,
   if (ok && r->has_duration) {
     ok = luaws_service_call_integer(call, "DurationSeconds", r->duration_s);
   }
-  int rc = ok ? 0 : luaws_error_memory(err);
-  if (rc == 0 && r->mfa_serial.ptr) rc = add_mfa_code(task, call, r, err);
-  if (rc) return rc;
+  if (ok && r->mfa_serial.ptr) {
+    struct luaws_str code = luaws_str_trim(luaws_buf_str(&a->question.code));
+    ok = luaws_service_call_text(call, "SerialNumber", r->mfa_serial) &&
+         luaws_service_call_text(call, "TokenCode", code);
+  }
+  clear_question(&a->question);
+  if (!ok) return luaws_error_memory(err);
   luaws_log(LUAWS_LOG_DEBUG, "luaws.credentials", "assuming %.*s for profile \"%.*s\"",
             LUAWS_STR_ARG(r->arn), LUAWS_STR_ARG(r->profile));
   const struct luaws_nested_call sts = {.service = LUAWS_STR("sts"),
@@ -285,7 +296,10 @@ static int assume(struct luaws_provider_task *task, struct assume_role *a,
     }
   }
   luaws_buf_clear(&key);
-  if (rc != LUAWS_PENDING) luaws_service_call_clear(&a->call);
+  if (rc != LUAWS_PENDING) {
+    luaws_service_call_clear(&a->call);
+    clear_question(&a->question);
+  }
   if (!found) return rc;
   luaws_credentials_release(a->credentials);
   a->credentials = found;
@@ -299,6 +313,7 @@ static void cancel(struct luaws_provider_task *task) {
   luaws_chain_free(a->source);
   luaws_credentials_release(a->credentials);
   luaws_service_call_clear(&a->call);
+  clear_question(&a->question);
   luaws_arena_clear(&a->arena);
   free(a);
 }

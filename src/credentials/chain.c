@@ -107,6 +107,7 @@ static void end_task(struct luaws_chain *c) {
 void luaws_chain_free(struct luaws_chain *c) {
   if (!c) return;
   if (c->searching) end_task(c);
+  c->searching = false;
   while (c->waiters)
     luaws_chain_waiter_cancel(c->waiters);
   while (c->waking)
@@ -184,13 +185,21 @@ static bool unlink_waiter(struct luaws_chain_waiter **list,
   return true;
 }
 
+/* A search that nobody waits for any more ends: a program under way is killed. One that
+   nobody waited for from the beginning, ahead of time, goes on. */
+static void drop_search(struct luaws_chain *c) {
+  if (!c->searching || c->waiters || c->waking) return;
+  end_task(c);
+  c->searching = false;
+}
+
 void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter) {
-  if (!waiter->chain) return;
-  if (!unlink_waiter(&waiter->chain->waiters, waiter)) {
-    unlink_waiter(&waiter->chain->waking, waiter);
-  }
+  struct luaws_chain *c = waiter->chain;
+  if (!c) return;
+  if (!unlink_waiter(&c->waiters, waiter)) unlink_waiter(&c->waking, waiter);
   waiter->chain = NULL;
   waiter->search = 0;
+  drop_search(c);
 }
 
 static void enqueue(struct luaws_chain *c, struct luaws_chain_waiter *w) {

@@ -60,6 +60,7 @@ struct luaws_chain_waiter {
    remembered, but whoever waited for that search gets its answer. */
 int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
                     struct luaws_credentials **out, struct luaws_error *err);
+/* When it was the last one, the search that it waited for is given up. */
 void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter);
 /* What a provider answered in the last search that was no refresh. */
 struct luaws_chain_note {

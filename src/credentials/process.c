@@ -1,91 +1,22 @@
 /* credential_process: a program of the user's that prints credentials as JSON. Run
-   without a shell; what it prints is wiped. Running it blocks, as it may ask its user
-   something. */
+   without a shell, beside the loop: it may ask its user something, or somebody far away.
+   What it prints is wiped. */
 #include "credentials/provider.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/time.h"
+#include "http/child.h"
 #include "settings/shell_words.h"
 
 enum { MAX_OUTPUT_BYTES = 1 << 20, MAX_SHOWN_STDERR_BYTES = 2000 };
 
-extern char **environ;
-
-struct child {
-  pid_t pid;
-  int pipes[2]; /* our ends: its stdout and stderr */
-  struct luaws_buf output[2];
-  int status; /* as waitpid gives it */
+struct process {
+  struct luaws_provider_task *task;
+  struct luaws_child *child;
+  bool done;
 };
-
-/* ---- running it ---- */
-
-/* Starts argv; 0, or an errno. */
-static int start(struct child *c, char **argv) {
-  int out[2] = {-1, -1}, errors[2] = {-1, -1};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t usual;
-  if (pipe2(out, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0) {
-    int e = errno;
-    if (out[0] >= 0) close(out[0]), close(out[1]);
-    return e;
-  }
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, errors[1], STDERR_FILENO);
-  sigemptyset(&usual);
-  sigaddset(&usual, SIGPIPE); /* a host may ignore it: its child should not */
-  posix_spawnattr_setsigdefault(&attributes, &usual);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  int e = posix_spawnp(&c->pid, argv[0], &actions, &attributes, argv, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  close(out[1]);
-  close(errors[1]);
-  if (e) close(out[0]), close(errors[0]);
-  c->pipes[0] = out[0];
-  c->pipes[1] = errors[0];
-  return e;
-}
-
-/* Reads what is there; false at the end, on an error, or when it is too much. */
-static bool read_some(int fd, struct luaws_buf *into) {
-  if (!luaws_buf_reserve(into, 4096)) return false;
-  ssize_t n = read(fd, into->ptr + into->len, into->cap - into->len - 1);
-  if (n > 0) into->len += (size_t)n;
-  if (into->ptr) into->ptr[into->len] = 0;
-  return n > 0 || (n < 0 && errno == EINTR);
-}
-
-static void finish(struct child *c) {
-  struct pollfd fds[2] = {{c->pipes[0], POLLIN, 0}, {c->pipes[1], POLLIN, 0}};
-  int open_pipes = 2;
-  while (open_pipes > 0) {
-    if (poll(fds, 2, -1) < 0 && errno != EINTR) break;
-    for (int i = 0; i < 2; i++) {
-      if (fds[i].fd < 0 || !fds[i].revents) continue;
-      if (read_some(fds[i].fd, &c->output[i])) continue;
-      fds[i].fd = -1;
-      close(c->pipes[i]);
-      open_pipes--;
-    }
-  }
-  for (int i = 0; i < 2; i++) {
-    if (fds[i].fd >= 0) close(fds[i].fd);
-  }
-  while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR) {
-  }
-}
 
 /* ---- what it says ---- */
 
@@ -161,22 +92,25 @@ static int read_answer(const struct luaws_provider_task *task,
 }
 
 static int read_result(const struct luaws_provider_task *task,
-                       const struct luaws_ini_section *profile, const struct child *c,
-                       struct luaws_credentials **out, struct luaws_error *err) {
-  if (c->output[0].failed) {
+                       const struct luaws_ini_section *profile,
+                       const struct luaws_child *child, struct luaws_credentials **out,
+                       struct luaws_error *err) {
+  const struct luaws_buf *output = luaws_child_output(child);
+  int status = luaws_child_status(child);
+  if (output->failed) {
     return luaws_provider_failed(task, err, "the process printed too much");
   }
-  if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0) {
-    return read_answer(task, profile, luaws_buf_str(&c->output[0]), out, err);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    return read_answer(task, profile, luaws_buf_str(output), out, err);
   }
-  struct luaws_str said = luaws_str_trim(luaws_buf_str(&c->output[1]));
-  if (said.len == 0 && WIFSIGNALED(c->status)) {
+  struct luaws_str said = luaws_str_trim(luaws_buf_str(luaws_child_errors(child)));
+  if (said.len == 0 && WIFSIGNALED(status)) {
     return luaws_provider_failed(task, err, "the process was ended by signal %d",
-                                 WTERMSIG(c->status));
+                                 WTERMSIG(status));
   }
   if (said.len == 0) {
     return luaws_provider_failed(task, err, "the process ended with status %d",
-                                 WEXITSTATUS(c->status));
+                                 WEXITSTATUS(status));
   }
   said = luaws_str_sub(said, 0, MAX_SHOWN_STDERR_BYTES);
   return luaws_provider_failed(task, err, "%.*s", LUAWS_STR_ARG(said));
@@ -195,22 +129,43 @@ static char **make_argv(struct luaws_arena *arena, struct luaws_str command) {
   return argv;
 }
 
-static int run(const struct luaws_provider_task *task,
-               const struct luaws_ini_section *profile, char **argv,
-               struct luaws_credentials **out, struct luaws_error *err) {
-  struct child c = {
-      .output = {{.max_bytes = MAX_OUTPUT_BYTES}, {.max_bytes = MAX_OUTPUT_BYTES}}};
-  int e = start(&c, argv);
-  int rc;
-  if (e) {
-    rc = luaws_provider_failed(task, err, "%s: %s", argv[0], strerror(e));
-  } else {
-    finish(&c);
-    rc = read_result(task, profile, &c, out, err);
+static void done(void *arg) {
+  struct process *p = arg;
+  p->done = true;
+  p->task->wake(p->task->wake_arg);
+}
+
+static int start(struct process *p, char **argv, struct luaws_error *err) {
+  const struct luaws_child_options o = {
+      .argv = argv, .max_bytes = MAX_OUTPUT_BYTES, .done = done, .arg = p};
+  int e = luaws_child_start(p->task->context->loop, &o, &p->child);
+  return e ? luaws_provider_failed(p->task, err, "%s: %s", argv[0], strerror(e))
+           : LUAWS_PENDING;
+}
+
+static int begin(struct luaws_provider_task *task, const struct luaws_ini_value *command,
+                 struct luaws_error *err) {
+  if (!task->context->loop) {
+    return luaws_provider_failed(task, err, "there is no way to run a program from here");
   }
-  luaws_buf_wipe(&c.output[0]);
-  luaws_buf_wipe(&c.output[1]);
+  struct process *p = calloc(1, sizeof *p);
+  if (!p) return luaws_error_memory(err);
+  task->state = p;
+  p->task = task;
+  struct luaws_arena arena = {0};
+  char **argv = make_argv(&arena, command->text);
+  int rc = argv ? start(p, argv, err)
+                : luaws_provider_failed(task, err,
+                                        "credential_process is no command (%.*s:%u)",
+                                        LUAWS_STR_ARG(command->path), command->line);
+  luaws_arena_wipe(&arena);
   return rc;
+}
+
+static void cancel(struct luaws_provider_task *task) {
+  struct process *p = task->state;
+  luaws_child_free(p->child);
+  free(p);
 }
 
 static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
@@ -226,17 +181,10 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   }
   luaws_provider_note(task, "credential_process, %.*s:%u", LUAWS_STR_ARG(command->path),
                       command->line);
-  struct luaws_arena arena = {0};
-  char **argv = make_argv(&arena, command->text);
-  if (argv) {
-    rc = run(task, profile, argv, out, err);
-  } else {
-    rc = luaws_provider_failed(task, err, "credential_process is no command (%.*s:%u)",
-                               LUAWS_STR_ARG(command->path), command->line);
-  }
-  luaws_arena_wipe(&arena);
-  return rc;
+  struct process *p = task->state;
+  if (!p) return begin(task, command, err);
+  return p->done ? read_result(task, profile, p->child, out, err) : LUAWS_PENDING;
 }
 
-const struct luaws_provider luaws_provider_process = {"custom-process", NULL, step, NULL,
-                                                      NULL};
+const struct luaws_provider luaws_provider_process = {"custom-process", NULL, step,
+                                                      cancel, NULL};

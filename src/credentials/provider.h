@@ -44,6 +44,20 @@ struct luaws_nested_calls {
   void *arg;
 };
 
+/* A question for an MFA code. As a provider's step: a prompt may answer PENDING, and is
+   asked again once it has called wake. */
+struct luaws_mfa_question {
+  struct luaws_str serial;
+  struct luaws_buf code; /* the answer; wiped by whoever asks */
+  void (*wake)(void *arg);
+  void *wake_arg;
+  void *state; /* the prompt's own, from its first PENDING to cancel */
+  void (*cancel)(struct luaws_mfa_question *q); /* frees it */
+};
+/* 0 when there is a code, PENDING, or an error. */
+typedef int luaws_prompt_mfa_fn(void *arg, struct luaws_mfa_question *q,
+                                struct luaws_error *err);
+
 /* Belongs to whoever owns the chain, and outlives it. */
 struct luaws_provider_context {
   struct luaws_settings *settings;
@@ -56,9 +70,7 @@ struct luaws_provider_context {
   struct luaws_loop *loop;
   const struct luaws_nested_calls *calls;
   struct luaws_credential_cache *cache; /* of roles assumed; may be NULL */
-  /* Asks a human for an MFA code: returns 0 and fills out. NULL = there is no one. */
-  int (*prompt_mfa)(void *arg, struct luaws_str serial, struct luaws_buf *out,
-                    struct luaws_error *err);
+  luaws_prompt_mfa_fn *prompt_mfa;      /* asks a human; NULL = there is no one */
   void *prompt_arg;
 };
 

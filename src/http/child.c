@@ -1,0 +1,232 @@
+/* Three descriptors are watched: its output, its errors, and a pidfd that tells of its
+   end. It is done when it has ended and the pipes are empty; whoever it has left behind
+   with the other ends of them (an agent, say) is not waited for. Where the kernel has no
+   pidfd it is done when both pipes are closed. */
+#include "http/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "http/loop.h"
+
+extern char **environ;
+
+enum { OUTPUT, ERRORS, PIPES, FIRST_FREE_FD = 3 };
+
+struct luaws_child {
+  struct luaws_loop *loop; /* NULL when that is gone */
+  struct luaws_actor actor;
+  struct luaws_ready ready;
+  pid_t pid; /* 0 when it has ended */
+  int pidfd;
+  int pipes[PIPES]; /* our ends; -1 when closed */
+  struct luaws_buf text[PIPES];
+  int status;
+  bool told;
+  void (*done)(void *arg);
+  void *arg;
+};
+
+/* ---- reading ---- */
+
+static void close_watched(struct luaws_child *c, int *fd) {
+  if (*fd < 0) return;
+  if (c->loop) luaws_loop_unwatch(c->loop, *fd);
+  close(*fd);
+  *fd = -1;
+}
+
+/* Reads what is there; closes the pipe at its end, or when it is too much. */
+static void drain(struct luaws_child *c, int which) {
+  struct luaws_buf *b = &c->text[which];
+  while (c->pipes[which] >= 0) {
+    ssize_t n = -1;
+    if (luaws_buf_reserve(b, 4096)) {
+      n = read(c->pipes[which], b->ptr + b->len, b->cap - b->len - 1);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN) return;
+    }
+    if (n <= 0) close_watched(c, &c->pipes[which]);
+    if (n > 0) b->len += (size_t)n;
+    if (b->ptr) b->ptr[b->len] = 0;
+  }
+}
+
+/* Its status, when it has ended; a host that ignores SIGCHLD never learns it. */
+static void reap(struct luaws_child *c, int flags) {
+  pid_t got;
+  do
+    got = waitpid(c->pid, &c->status, flags);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) c->status = 0;
+  if (got != 0) c->pid = 0;
+}
+
+static void finish(struct luaws_child *c) {
+  if (c->told) return;
+  c->told = true;
+  for (int i = 0; i < PIPES; i++) {
+    drain(c, i);
+    close_watched(c, &c->pipes[i]);
+  }
+  close_watched(c, &c->pidfd);
+  luaws_ready_add(c->loop, &c->ready);
+}
+
+static void on_fd(void *owner, int fd, int events) {
+  struct luaws_child *c = owner;
+  for (int i = 0; i < PIPES; i++) {
+    if (fd == c->pipes[i]) drain(c, i);
+  }
+  if (fd == c->pidfd) {
+    reap(c, WNOHANG);
+    if (!c->pid) finish(c);
+  } else if (c->pidfd < 0 && c->pipes[OUTPUT] < 0 && c->pipes[ERRORS] < 0) {
+    reap(c, 0);
+    finish(c);
+  }
+}
+
+static void tell(struct luaws_ready *r) {
+  struct luaws_child *c = LUAWS_CONTAINER(r, struct luaws_child, ready);
+  c->loop->under_way--;
+  c->done(c->arg);
+}
+
+static void on_loop_gone(struct luaws_actor *a) {
+  struct luaws_child *c = LUAWS_CONTAINER(a, struct luaws_child, actor);
+  luaws_ready_remove(&c->ready);
+  luaws_actor_leave(c->loop, a);
+  c->loop = NULL;
+}
+
+/* ---- starting ---- */
+
+/* A pipe whose ends are none of the three that every program has. */
+static int open_pipe(int ends[2]) {
+  int raw[2];
+  if (pipe2(raw, O_CLOEXEC) != 0) return errno;
+  int e = 0;
+  for (int i = 0; i < 2; i++) {
+    ends[i] =
+        raw[i] < FIRST_FREE_FD ? fcntl(raw[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD) : raw[i];
+    if (ends[i] < 0) e = errno;
+    if (ends[i] != raw[i]) close(raw[i]);
+  }
+  if (!e && fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) e = errno;
+  if (!e) return 0;
+  for (int i = 0; i < 2; i++) {
+    if (ends[i] >= 0) close(ends[i]);
+  }
+  return e;
+}
+
+static int spawn(struct luaws_child *c, char *const *argv, const int theirs[PIPES]) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t usual, none;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&actions, theirs[OUTPUT], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, theirs[ERRORS], STDERR_FILENO);
+  /* A host may ignore or block what its child should not. */
+  sigemptyset(&none);
+  sigemptyset(&usual);
+  sigaddset(&usual, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &usual);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  int e = posix_spawnp(&c->pid, argv[0], &actions, &attributes, argv, environ);
+  if (e) c->pid = 0;
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return e;
+}
+
+static int watch(struct luaws_child *c) {
+  const int fds[] = {c->pidfd, c->pipes[OUTPUT], c->pipes[ERRORS]};
+  for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+    if (fds[i] >= 0 &&
+        !luaws_loop_watch(c->loop, fds[i], LUAWS_WATCH_IN, false, on_fd, c)) {
+      return ENOMEM;
+    }
+  }
+  return 0;
+}
+
+int luaws_child_start(struct luaws_loop *l, const struct luaws_child_options *o,
+                      struct luaws_child **out) {
+  struct luaws_child *c = calloc(1, sizeof *c);
+  int theirs[PIPES] = {-1, -1};
+  *out = NULL;
+  if (!c) return ENOMEM;
+  *c = (struct luaws_child){.loop = l,
+                            .actor.loop_gone = on_loop_gone,
+                            .ready.run = tell,
+                            .pidfd = -1,
+                            .pipes = {-1, -1},
+                            .done = o->done,
+                            .arg = o->arg};
+  luaws_actor_join(l, &c->actor);
+  l->under_way++;
+  int e = 0;
+  for (int i = 0; i < PIPES && !e; i++) {
+    int ends[2] = {-1, -1};
+    e = open_pipe(ends);
+    if (e) break;
+    c->pipes[i] = ends[0];
+    theirs[i] = ends[1];
+    c->text[i] = (struct luaws_buf){.max_bytes = o->max_bytes};
+  }
+  if (!e) e = spawn(c, o->argv, theirs);
+  for (int i = 0; i < PIPES; i++) {
+    if (theirs[i] >= 0) close(theirs[i]);
+  }
+  if (!e) {
+    c->pidfd = pidfd_open(c->pid, 0);
+    e = watch(c);
+  }
+  if (e) {
+    luaws_child_free(c);
+    return e;
+  }
+  *out = c;
+  return 0;
+}
+
+/* ---- the end ---- */
+
+const struct luaws_buf *luaws_child_output(const struct luaws_child *c) {
+  return &c->text[OUTPUT];
+}
+const struct luaws_buf *luaws_child_errors(const struct luaws_child *c) {
+  return &c->text[ERRORS];
+}
+int luaws_child_status(const struct luaws_child *c) {
+  return c->status;
+}
+
+void luaws_child_free(struct luaws_child *c) {
+  if (!c) return;
+  if (c->pid) {
+    kill(c->pid, SIGKILL);
+    reap(c, 0);
+  }
+  for (int i = 0; i < PIPES; i++) {
+    close_watched(c, &c->pipes[i]);
+    luaws_buf_wipe(&c->text[i]);
+  }
+  close_watched(c, &c->pidfd);
+  if (c->loop) {
+    if (!c->told || c->ready.next) c->loop->under_way--;
+    luaws_ready_remove(&c->ready);
+    luaws_actor_leave(c->loop, &c->actor);
+  }
+  free(c);
+}
