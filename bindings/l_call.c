@@ -57,6 +57,7 @@ static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
   if (!c->call) luaL_error(L, "not enough memory");
   c->call->on_ready = l_wait_wake;
   c->call->owner = &c->wait;
+  c->call->features = c->wait.core->features;
   c->call->hooks = (hooks & ((1u << LUAWS_HOOK_COUNT) - 1)) | 1u << LUAWS_HOOK_IDENTITY;
   return c;
 }

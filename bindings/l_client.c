@@ -225,7 +225,6 @@ static int client_info(lua_State *L) {
   l_set_text(L, "endpoint_prefix", luaws_ref_text(&c->service->endpoint_prefix));
   l_set_text(L, "full_name", luaws_ref_text(&c->service->full_name));
   l_set_text(L, "protocol", luaws_str_from(c->protocol->name));
-  l_set_text(L, "user_agent", c->user_agent);
   return 1;
 }
 
@@ -263,6 +262,7 @@ static int client_config(lua_State *L) {
   struct l_writer w;
   l_writer_begin(&w, L);
   luaws_client_config_write(c->config, &w.base);
+  l_set_text(L, "user_agent", luaws_user_agent_text(&c->user_agent, 0));
   return 1;
 }
 

@@ -213,6 +213,22 @@ static int core_task(lua_State *L) {
   return 1;
 }
 
+/* core.features(set or name or nil) → the set of features that calls told of so far, and
+   tell of no more but for this set; or this one too; or still. */
+static int core_features(lua_State *L) {
+  static const char *const names[] = {"waiter", "paginator", "s3_transfer", NULL};
+  static const enum luaws_feature features[] = {
+      LUAWS_FEATURE_WAITER, LUAWS_FEATURE_PAGINATOR, LUAWS_FEATURE_S3_TRANSFER};
+  struct l_core *c = l_core(L);
+  uint64_t before = c->features;
+  if (lua_isinteger(L, 1))
+    c->features = (uint64_t)lua_tointeger(L, 1);
+  else if (!lua_isnoneornil(L, 1))
+    c->features |= luaws_feature_bit(features[luaL_checkoption(L, 1, NULL, names)]);
+  lua_pushinteger(L, (lua_Integer)before);
+  return 1;
+}
+
 #define SLEEP_TYPE "luaws.sleep"
 struct l_sleep {
   struct l_wait wait;
@@ -290,9 +306,9 @@ void luaws_interrupt_clear(struct luaws_interrupt *i) {
 
 void l_core_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"set_log", core_set_log},     {"turn", core_turn}, {"busy", core_busy},
-      {"resume", core_resume},       {"task", core_task}, {"sleep", core_sleep},
-      {"monotonic", core_monotonic}, {NULL, NULL}};
+      {"set_log", core_set_log},   {"turn", core_turn},           {"busy", core_busy},
+      {"features", core_features}, {"resume", core_resume},       {"task", core_task},
+      {"sleep", core_sleep},       {"monotonic", core_monotonic}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, SLEEP_TYPE);
   lua_pushcfunction(L, sleep_gc);

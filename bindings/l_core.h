@@ -25,6 +25,7 @@ struct l_core {
      NULL. */
   luaws_prompt_mfa_fn *prompt_mfa;
   void *prompt_arg;
+  uint64_t features; /* that the calls of what runs now tell of (base/feature.h) */
   bool (*stopped)(void *host); /* whether the host ended the run; or NULL */
   void *host;
   bool no_files; /* scripts may not name files */

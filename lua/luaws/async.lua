@@ -40,7 +40,8 @@ local function finish(task, ok, ...)
 end
 
 -- Looks at how a resumed coroutine stopped: it ended, or it waits for the core or for another task.
-local function settle(task, resumed, ...)
+local function settle(task, outer, resumed, ...)
+  task._features = core.features(outer)
   if not resumed then
     coroutine.close(task._co)
     finish(task, false, ...)
@@ -51,6 +52,10 @@ end
 
 local function cancelled()
   return errors.new("CancelledError", "the task was cancelled")
+end
+
+local function resume(task, ...)
+  return settle(task, core.features(task._features), core.resume(task._co, ...))
 end
 
 local function step(task)
@@ -67,9 +72,9 @@ local function step(task)
   local args = task._args
   if args then
     task._args = nil
-    return settle(task, core.resume(task._co, table.unpack(args, 1, args.n)))
+    return resume(task, table.unpack(args, 1, args.n))
   end
-  settle(task, core.resume(task._co))
+  resume(task)
 end
 
 local cancel_all
@@ -155,6 +160,7 @@ local function start(fn, ...)
   local task = setmetatable({
     _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...),
     _within = me and me._within,
+    _features = core.features(),
   }, task_mt)
   tasks[task._co] = task
   enqueue(task)

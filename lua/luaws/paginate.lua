@@ -7,6 +7,7 @@
 --- twice, or within itself. Each loop's place hangs on the page that the loop got last.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local features = require("luaws.features")
 local jmespath = require("luaws.jmespath")
 local nearest = require("luaws.nearest")
 local page_token = require("luaws.page_token")
@@ -483,8 +484,9 @@ function paginate.get(client, method_name)
   end
   local model = client.meta.service_model
   local method = client[method_name]
-  return paginate.new(method_name, function(params) return method(client, params) end, config, model,
-    operation.input and model:shape(operation.input))
+  return paginate.new(method_name, function(params)
+    return features.during("paginator", method, client, params)
+  end, config, model, operation.input and model:shape(operation.input))
 end
 
 return paginate

@@ -7,6 +7,7 @@
 --- Callback(bytes, so_far, total) hears of progress; Config has the keys of boto3's TransferConfig.
 local config = require("luaws.transfer.config")
 local errors = require("luaws.errors")
+local features = require("luaws.features")
 
 local transfer = {}
 
@@ -85,6 +86,10 @@ end
 
 local RUN = {}
 
+local function run(method, client, opts)
+  features.during("s3_transfer", RUN[method], client, opts)
+end
+
 function RUN.upload_file(client, opts)
   check_name(opts.Filename)
   check("upload", opts)
@@ -151,26 +156,27 @@ transfer.bucket, transfer.object = {}, {}
 for method, order in pairs(ORDERS) do
   local extra = method == "copy" and { "SourceClient" } or {}
   transfer[method] = function(client, ...)
-    RUN[method](client, parse(method, order, extra, ...))
+    run(method, client, parse(method, order, extra, ...))
   end
   local bucket_order = without(order, { Bucket = true })
   transfer.bucket[method] = function(bucket, ...)
     local opts = parse(method, bucket_order, extra, ...)
     opts.Bucket = bucket.name
-    RUN[method](bucket.meta.client, opts)
+    run(method, bucket.meta.client, opts)
   end
   local object_order = without(order, { Bucket = true, Key = true })
   transfer.object[method] = function(object, ...)
     local opts = parse(method, object_order, extra, ...)
     opts.Bucket, opts.Key = object.bucket_name, object.key
-    RUN[method](object.meta.client, opts)
+    run(method, object.meta.client, opts)
   end
 end
 
 -- Folders: methods of a bucket.
 for _, method in ipairs{ "upload_dir", "download_dir", "sync" } do
   transfer.bucket[method] = function(bucket, ...)
-    return require("luaws.transfer.tree")[method](bucket.meta.client, bucket.name, ...)
+    return features.during("s3_transfer", require("luaws.transfer.tree")[method], bucket.meta.client,
+      bucket.name, ...)
   end
 end
 

@@ -7,6 +7,7 @@
 --- which the first that matches an answer says success, failure or retry.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local features = require("luaws.features")
 local jmespath = require("luaws.jmespath")
 local repr = require("luaws.repr")
 local values = require("luaws.jmespath.values")
@@ -235,7 +236,9 @@ function waiter.get(client, waiter_name, pause)
     if names[#names] == waiter_name then
       local config = model(client, "waiters", name)
       local method = client[core.xform_name(config.operation)]
-      return waiter.new(name, function(params) return method(client, params) end, config, pause)
+      return waiter.new(name, function(params)
+        return features.during("waiter", method, client, params)
+      end, config, pause)
     end
   end
   local near = require("luaws.nearest").find(tostring(waiter_name), names)[1]

@@ -143,6 +143,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   }
   bool s3 = luaws_call_is_s3(call);
   bool asymmetric = scheme && luaws_str_is(scheme->name, "sigv4a");
+  if (asymmetric) call->features |= luaws_feature_bit(LUAWS_FEATURE_SIGV4A);
   struct luaws_sign_opts o = {
       .service = scheme && scheme->signing_name.len
                      ? scheme->signing_name

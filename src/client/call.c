@@ -206,6 +206,29 @@ static int find_account(struct luaws_call *call, struct luaws_error *err) {
   return 0;
 }
 
+static int name_user_agent(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_str text =
+      luaws_user_agent_text(&call->client->user_agent, call->features);
+  call->told_features = call->features;
+  bool ok = text.ptr &&
+            luaws_headers_set(&call->request.headers, LUAWS_STR("User-Agent"), text);
+  return ok ? 0 : luaws_error_memory(err);
+}
+
+/* Credentials and signatures are features too. What a listener made of the header stays
+   as it is. The header is not signed. */
+static int complete_user_agent(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_user_agent *u = &call->client->user_agent;
+  if (call->credentials && !call->client->credentials)
+    call->features |= luaws_credentials_features(call->credentials);
+  if (call->features == call->told_features) return 0;
+  const struct luaws_str *now =
+      luaws_headers_get(&call->request.headers, LUAWS_STR("user-agent"));
+  if (!now || !luaws_str_eq(*now, luaws_user_agent_text(u, call->told_features)))
+    return 0;
+  return name_user_agent(call, err);
+}
+
 /* The request of a new attempt: without what the last one was signed and marked with. */
 static int create_request(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_headers *h = &call->request.headers;
@@ -216,8 +239,7 @@ static int create_request(struct luaws_call *call, struct luaws_error *err) {
     if (luaws_call_wants_credentials(call))
       luaws_headers_remove(h, LUAWS_STR("Authorization"));
   }
-  bool ok = luaws_headers_set(h, LUAWS_STR("User-Agent"), call->client->user_agent);
-  return ok ? 0 : luaws_error_memory(err);
+  return name_user_agent(call, err);
 }
 
 /* Which attempt it is: differs each time, and is not signed. */
@@ -494,6 +516,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case SIGN:
       rc = luaws_call_sign(call, &err);
+      if (rc == 0 && !call->presign) rc = complete_user_agent(call, &err);
       if (rc == 0 && !call->presign) rc = mark_attempt(call, &err);
       if (rc == 0 && call->monitored) luaws_monitor_attempt_begins(call);
       if (rc || call->presign) {

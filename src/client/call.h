@@ -51,7 +51,8 @@ struct luaws_call {
   enum luaws_hook hook; /* after LUAWS_STEP_HOOK */
   bool presign;         /* end with a presigned URL in `url` instead of sending */
   int64_t presign_expires_s;
-  bool gather; /* a streamed payload is read whole, into the response */
+  uint64_t features; /* used by this call: of who makes it, and what its stages add */
+  bool gather;       /* a streamed payload is read whole, into the response */
   struct luaws_str presign_method; /* overrides the model's; none = the model's */
 
   /* What the stages make, in their order. A hook may look at and change them. */
@@ -61,6 +62,7 @@ struct luaws_call {
   size_t endpoint_param_count;
   const struct luaws_endpoint *endpoint;
   struct luaws_request request;
+  uint64_t told_features; /* those in its User-Agent */
   struct luaws_buf body;
   char invocation_id[37];
   char idempotency_token[37];

@@ -6,17 +6,40 @@ static const struct luaws_operation_extra *extra_of(const struct luaws_call *cal
   return luaws_ref_get(&call->operation->extra);
 }
 
-static bool has_checksum(const struct luaws_headers *h) {
+static void note_algorithm(struct luaws_call *call,
+                           enum luaws_checksum_algorithm algorithm) {
+  static const enum luaws_feature features[] = {
+      [LUAWS_CHECKSUM_XXHASH128] = LUAWS_FEATURE_REQUEST_XXHASH128,
+      [LUAWS_CHECKSUM_XXHASH3] = LUAWS_FEATURE_REQUEST_XXHASH3,
+      [LUAWS_CHECKSUM_CRC64NVME] = LUAWS_FEATURE_REQUEST_CRC64,
+      [LUAWS_CHECKSUM_XXHASH64] = LUAWS_FEATURE_REQUEST_XXHASH64,
+      [LUAWS_CHECKSUM_CRC32C] = LUAWS_FEATURE_REQUEST_CRC32C,
+      [LUAWS_CHECKSUM_CRC32] = LUAWS_FEATURE_REQUEST_CRC32,
+      [LUAWS_CHECKSUM_SHA1] = LUAWS_FEATURE_REQUEST_SHA1,
+      [LUAWS_CHECKSUM_SHA256] = LUAWS_FEATURE_REQUEST_SHA256,
+      [LUAWS_CHECKSUM_SHA512] = LUAWS_FEATURE_REQUEST_SHA512,
+      [LUAWS_CHECKSUM_MD5] = LUAWS_FEATURE_REQUEST_MD5,
+  };
+  if (algorithm < LUAWS_CHECKSUM_ALGORITHMS)
+    call->features |= luaws_feature_bit(features[algorithm]);
+}
+
+/* Whether the caller gave checksums; they are the call's then. */
+static bool has_checksum(struct luaws_call *call) {
+  const struct luaws_headers *h = &call->request.headers;
+  bool has = false;
   for (size_t i = 0; i < h->count; i++) {
     struct luaws_str prefix = luaws_str_sub(h->items[i].name, 0, 15);
     if (luaws_str_eq_nocase(prefix, LUAWS_STR("x-amz-checksum-")) &&
         !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-mode")) &&
         !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-type")) &&
         !luaws_str_eq_nocase(h->items[i].name, LUAWS_STR("x-amz-checksum-algorithm"))) {
-      return true;
+      struct luaws_str name = luaws_str_sub(h->items[i].name, 15, h->items[i].name.len);
+      note_algorithm(call, luaws_checksum_find(name));
+      has = true;
     }
   }
-  return false;
+  return has;
 }
 
 /* The header by which the operation's input names something, none when it is no header.
@@ -133,7 +156,7 @@ static int add_header(struct luaws_call *call, enum luaws_checksum_algorithm alg
 int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_request *r = &call->request;
   enum luaws_checksum_algorithm algorithm;
-  if (call->presign || has_checksum(&r->headers)) return 0;
+  if (call->presign || has_checksum(call)) return 0;
   int rc = choose(call, &algorithm, err);
   if (rc || algorithm == LUAWS_CHECKSUM_ALGORITHMS) return rc;
   const struct luaws_operation_extra *x = extra_of(call);
@@ -142,6 +165,7 @@ int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   if (said.len && !luaws_headers_set(&r->headers, said, luaws_checksum_name(algorithm))) {
     return luaws_error_memory(err);
   }
+  note_algorithm(call, algorithm);
   bool streamed = call->operation->flags & LUAWS_OP_STREAM_IN;
   if (streamed && luaws_str_is(r->scheme, "https"))
     return add_trailer(call, algorithm, err);

@@ -1,7 +1,6 @@
 #include "client/client.h"
 
 #include <stdlib.h>
-#include <sys/utsname.h>
 
 #include "client/call.h"
 #include "client/endpoint_params.h"
@@ -107,32 +106,6 @@ static int take_credentials(struct luaws_client *c, const struct luaws_client_op
   return c->credentials ? 0 : luaws_error_memory(err);
 }
 
-/* luaws/0.1.0 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/lua#5.4 cfg/retry-mode#standard
- * [app/ID] [EXTRA] */
-static int make_user_agent(struct luaws_client *c, struct luaws_error *err) {
-  const struct luaws_client_config *g = c->config;
-  struct luaws_buf b = {0};
-  if (g->user_agent.len) {
-    luaws_buf_append_str(&b, g->user_agent);
-  } else {
-    struct utsname u;
-    if (uname(&u) != 0) u.sysname[0] = u.release[0] = u.machine[0] = 0;
-    luaws_buf_printf(
-        &b, "luaws/%s ua/2.1 os/linux#%s md/arch#%s lang/lua#5.4 cfg/retry-mode#%.*s",
-        LUAWS_VERSION, u.release, u.machine, LUAWS_STR_ARG(g->retries.mode));
-    if (g->user_agent_appid.len)
-      luaws_buf_printf(&b, " app/%.*s", LUAWS_STR_ARG(g->user_agent_appid));
-  }
-  if (g->user_agent_extra.len)
-    luaws_buf_printf(&b, " %.*s", LUAWS_STR_ARG(g->user_agent_extra));
-  for (size_t i = 0; i < b.len; i++) {
-    if ((unsigned char)b.ptr[i] < ' ') b.ptr[i] = '-'; /* no header ends early */
-  }
-  if (!b.failed) c->user_agent = luaws_arena_str(&c->arena, luaws_buf_str(&b));
-  luaws_buf_clear(&b);
-  return c->user_agent.ptr ? 0 : luaws_error_memory(err);
-}
-
 static enum luaws_retry_mode retry_mode(struct luaws_str name) {
   if (luaws_str_is(name, "legacy")) return LUAWS_RETRY_LEGACY;
   return luaws_str_is(name, "adaptive") ? LUAWS_RETRY_ADAPTIVE : LUAWS_RETRY_STANDARD;
@@ -159,7 +132,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0) rc = take_credentials(c, options, err);
   if (rc == 0 && !c->nested) rc = luaws_session_note_region(session, c->region, err);
   if (rc == 0) rc = luaws_session_open_monitor(session, err);
-  if (rc == 0) rc = make_user_agent(c, err);
+  if (rc == 0) rc = luaws_user_agent_init(c, err);
   if (rc == 0) rc = luaws_client_find_region(c, err);
   if (rc == 0) {
     luaws_retry_policy_init(&c->retry, retry_mode(c->config->retries.mode),
@@ -190,6 +163,7 @@ void luaws_client_release(struct luaws_client *c) {
   luaws_endpoint_cache_free(c->endpoints);
   luaws_parser_free(c->parser);
   luaws_key_cache_free(c->keys);
+  luaws_user_agent_clear(&c->user_agent);
   luaws_credentials_release(c->credentials);
   if (c->config) luaws_client_config_clear(c->config);
   free(c->config);

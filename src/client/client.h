@@ -5,6 +5,7 @@
 #define LUAWS_CLIENT_CLIENT_H
 
 #include "client/session.h"
+#include "client/user_agent.h"
 #include "endpoint/endpoint.h"
 #include "http/http.h"
 #include "protocol/protocol.h"
@@ -44,7 +45,7 @@ struct luaws_client {
   struct luaws_str partition;
   struct luaws_str custom_endpoint; /* none = the rules' own */
   struct luaws_str endpoint_url;    /* what scripts see */
-  struct luaws_str user_agent;
+  struct luaws_user_agent user_agent;
   struct luaws_client_config *config;
   struct luaws_credentials *credentials; /* explicit ones; NULL = the session's */
   struct luaws_pool *pool;               /* made at the first call */

@@ -78,6 +78,7 @@ int luaws_call_compress(struct luaws_call *call, struct luaws_error *err) {
     luaws_buf_clear(&out);
     return rc;
   }
+  call->features |= luaws_feature_bit(LUAWS_FEATURE_GZIP);
   luaws_stream_release(body);
   *body = (struct luaws_stream){.kind = LUAWS_STREAM_BYTES,
                                 .bytes = luaws_buf_str(&out),

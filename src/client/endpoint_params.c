@@ -240,10 +240,28 @@ static int collect(const struct luaws_client *c, const struct luaws_call *call,
   return 0;
 }
 
+/* Whether the host may name the account, and does. */
+static void note_account(struct luaws_call *call) {
+  for (size_t i = 0; i < call->endpoint_param_count; i++) {
+    const struct luaws_endpoint_param *p = &call->endpoint_params[i];
+    if (p->type != LUAWS_EP_STRING || !luaws_str_starts(p->name, LUAWS_STR("AccountId")))
+      continue;
+    if (luaws_str_is(p->name, "AccountId"))
+      call->features |= luaws_feature_bit(LUAWS_FEATURE_ACCOUNT_RESOLVED);
+    if (luaws_str_is(p->name, "AccountIdEndpointMode"))
+      call->features |= luaws_feature_bit(
+          luaws_str_is(p->text, "disabled")   ? LUAWS_FEATURE_ACCOUNT_DISABLED
+          : luaws_str_is(p->text, "required") ? LUAWS_FEATURE_ACCOUNT_REQUIRED
+                                              : LUAWS_FEATURE_ACCOUNT_PREFERRED);
+  }
+}
+
 int luaws_call_collect_endpoint_params(struct luaws_call *call, struct luaws_error *err) {
   if (!call->client->rules) return 0;
-  return collect(call->client, call, call->params, &call->arena, &call->endpoint_params,
-                 &call->endpoint_param_count, err);
+  int rc = collect(call->client, call, call->params, &call->arena, &call->endpoint_params,
+                   &call->endpoint_param_count, err);
+  if (rc == 0) note_account(call);
+  return rc;
 }
 
 /* ---- answers that can be used again ---- */

@@ -86,6 +86,7 @@ static int open_call(struct luaws_nested_call_handle *h,
   h->call->on_ready = on_ready;
   h->call->owner = h;
   h->call->gather = true;
+  h->call->features = n->features;
   if (n->prepare) h->call->hooks = 1u << LUAWS_HOOK_REQUEST_CREATED;
   return 0;
 }

@@ -28,6 +28,7 @@ struct assume_role {
   struct luaws_chain_waiter waiter;
   struct luaws_credentials *credentials; /* for the next role */
   struct luaws_mfa_question question;
+  uint64_t features;                     /* of the sources and roles that led to them */
   struct luaws_service_call call;
 };
 
@@ -181,6 +182,18 @@ static int find_source(struct luaws_provider_task *task, struct assume_role *a,
   return rc;
 }
 
+/* What the User-Agent tells of where a role's first credentials came from. */
+static uint64_t source_features(const struct assume_role *a) {
+  uint64_t named = luaws_feature_bit(LUAWS_FEATURE_KEYS_NAMED_SOURCE);
+  uint64_t profile = luaws_feature_bit(LUAWS_FEATURE_KEYS_SOURCE_PROFILE) |
+                     luaws_feature_bit(LUAWS_FEATURE_KEYS_PROFILE);
+  uint64_t features = luaws_credentials_features(a->credentials);
+  if (a->roles[a->count - 1].source_profile.ptr || a->count > 1) features |= profile;
+  if (a->count > 1) features |= luaws_feature_bit(LUAWS_FEATURE_KEYS_ROLE);
+  if (a->roles[a->count - 1].credential_source.ptr) features |= named;
+  return features;
+}
+
 /* ---- assuming one role ---- */
 
 static void add_json(struct luaws_buf *b, const char *name, struct luaws_str value) {
@@ -268,7 +281,8 @@ static int start_call(struct luaws_provider_task *task, struct assume_role *a,
   const struct luaws_nested_call sts = {.service = LUAWS_STR("sts"),
                                         .operation = LUAWS_STR("AssumeRole"),
                                         .region = task->context->region,
-                                        .credentials = a->credentials};
+                                        .credentials = a->credentials,
+                                        .features = a->features};
   return luaws_service_call_start(call, task, &sts, err);
 }
 
@@ -302,6 +316,8 @@ static int assume(struct luaws_provider_task *task, struct assume_role *a,
   }
   if (!found) return rc;
   luaws_credentials_release(a->credentials);
+  found->features = a->features;
+  a->features |= luaws_feature_bit(LUAWS_FEATURE_KEYS_ROLE);
   a->credentials = found;
   return LUAWS_FOUND;
 }
@@ -343,6 +359,7 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   if (!a->credentials) {
     rc = find_source(task, a, err);
     if (rc != LUAWS_FOUND) return rc;
+    a->features = source_features(a);
   }
   while (a->left) {
     rc = assume(task, a, &a->roles[a->left - 1], err);

@@ -41,6 +41,32 @@ void luaws_credentials_release(struct luaws_credentials *c) {
   free(c);
 }
 
+uint64_t luaws_credentials_features(const struct luaws_credentials *c) {
+  static const struct {
+    const char *method;
+    enum luaws_feature first, second; /* LUAWS_FEATURES = none */
+  } known[] = {
+      {"explicit", LUAWS_FEATURE_KEYS_CODE, LUAWS_FEATURES},
+      {"env", LUAWS_FEATURE_KEYS_ENV, LUAWS_FEATURES},
+      {"assume-role", LUAWS_FEATURE_KEYS_ROLE, LUAWS_FEATURES},
+      {"assume-role-with-web-identity", LUAWS_FEATURE_KEYS_WEB_IDENTITY, LUAWS_FEATURES},
+      {"shared-credentials-file", LUAWS_FEATURE_KEYS_PROFILE, LUAWS_FEATURES},
+      {"config-file", LUAWS_FEATURE_KEYS_PROFILE, LUAWS_FEATURES},
+      {"custom-process", LUAWS_FEATURE_KEYS_PROFILE_PROCESS, LUAWS_FEATURE_KEYS_PROCESS},
+      {"login", LUAWS_FEATURE_KEYS_PROFILE_LOGIN, LUAWS_FEATURE_KEYS_LOGIN},
+      {"boto-config", LUAWS_FEATURE_KEYS_BOTO_CONFIG, LUAWS_FEATURES},
+      {"container-role", LUAWS_FEATURE_KEYS_HTTP, LUAWS_FEATURES},
+      {"iam-role", LUAWS_FEATURE_KEYS_INSTANCE, LUAWS_FEATURES},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (!luaws_str_is(c->method, known[i].method)) continue;
+    uint64_t features = c->features | luaws_feature_bit(known[i].first);
+    if (known[i].second != LUAWS_FEATURES) features |= luaws_feature_bit(known[i].second);
+    return features;
+  }
+  return c->features;
+}
+
 void luaws_credentials_describe(const struct luaws_credentials *c, int64_t now_s,
                                 struct luaws_buf *out) {
   luaws_buf_printf(out, "Credentials(method='%.*s'", LUAWS_STR_ARG(c->method));

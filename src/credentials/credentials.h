@@ -4,6 +4,7 @@
 #define LUAWS_CREDENTIALS_CREDENTIALS_H
 
 #include "base/error.h"
+#include "base/feature.h"
 #include "sign/sign.h"
 
 struct luaws_credentials {
@@ -14,7 +15,8 @@ struct luaws_credentials {
   struct luaws_str account_id; /* none when not known */
   struct luaws_str method;     /* the provider's name: "env", "sso", ... */
   int64_t expiry_s;            /* seconds since the epoch; 0 = they do not expire */
-  size_t size_bytes;           /* of the block that holds all this */
+  uint64_t features; /* of how they were found, as far as `method` does not tell */
+  size_t size_bytes; /* of the block that holds all this */
 };
 
 /* What a provider says of credentials it found; copied by luaws_credentials_new. */
@@ -28,6 +30,9 @@ struct luaws_credentials *
 luaws_credentials_new(const struct luaws_credentials_init *init);
 struct luaws_credentials *luaws_credentials_acquire(struct luaws_credentials *c);
 void luaws_credentials_release(struct luaws_credentials *c);
+
+/* What the User-Agent tells of where they came from. */
+uint64_t luaws_credentials_features(const struct luaws_credentials *c);
 
 /* For signing: a view that is good as long as the reference. */
 static inline struct luaws_creds

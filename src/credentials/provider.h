@@ -23,7 +23,8 @@ struct luaws_nested_call {
   struct luaws_str operation; /* "AssumeRole" */
   struct luaws_str region;
   struct luaws_credentials *credentials; /* NULL = unsigned */
-  const struct luaws_tree *params;       /* lives until the call is freed */
+  uint64_t features;               /* what the call's User-Agent tells beside its own */
+  const struct luaws_tree *params; /* lives until the call is freed */
   /* Before each attempt is signed: may add headers, for what proves who asks. NULL. */
   int (*prepare)(void *arg, struct luaws_request *request, struct luaws_error *err);
   void *prepare_arg;

@@ -103,9 +103,13 @@ static int start_call(struct luaws_provider_task *task, struct sso *s,
       !luaws_service_call_text(&s->call, "accessToken", s->token.access_token)) {
     return luaws_error_memory(err);
   }
-  const struct luaws_nested_call call = {.service = LUAWS_STR("sso"),
-                                         .operation = LUAWS_STR("GetRoleCredentials"),
-                                         .region = s->login.region};
+  const struct luaws_nested_call call = {
+      .service = LUAWS_STR("sso"),
+      .operation = LUAWS_STR("GetRoleCredentials"),
+      .region = s->login.region,
+      .features = luaws_feature_bit(s->login.session_name.ptr
+                                        ? LUAWS_FEATURE_KEYS_PROFILE_SSO
+                                        : LUAWS_FEATURE_KEYS_PROFILE_SSO_LEGACY)};
   return luaws_service_call_start(&s->call, task, &call, err);
 }
 
@@ -169,6 +173,16 @@ static void cancel(struct luaws_provider_task *task) {
   free(s);
 }
 
+/* What the User-Agent tells of how they were found. */
+static int found(const struct sso *s, struct luaws_credentials *c) {
+  bool session = s->login.session_name.ptr != NULL;
+  c->features =
+      luaws_feature_bit(session ? LUAWS_FEATURE_KEYS_PROFILE_SSO
+                                : LUAWS_FEATURE_KEYS_PROFILE_SSO_LEGACY) |
+      luaws_feature_bit(session ? LUAWS_FEATURE_KEYS_SSO : LUAWS_FEATURE_KEYS_SSO_LEGACY);
+  return LUAWS_FOUND;
+}
+
 /* FOUND when the credentials were got earlier by this session. */
 static int begin(struct luaws_provider_task *task, struct luaws_credentials **out,
                  struct luaws_error *err) {
@@ -192,7 +206,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_credentials **ou
                                     luaws_str_from(task->provider->name),
                                     luaws_provider_now(task));
   luaws_buf_clear(&key);
-  if (*out) return LUAWS_FOUND;
+  if (*out) return found(s, *out);
   struct luaws_sso_login login = s->login;
   if (login.session_name.ptr) rc = luaws_sso_session_of(task, profile, &login, err);
   if (rc == 0) rc = luaws_sso_token_open(&s->token, task, &login, err);
@@ -209,7 +223,8 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
     if (rc == 0) rc = start_call(task, s, err);
     if (rc) return rc;
   }
-  return receive(task, s, out, err);
+  rc = receive(task, s, out, err);
+  return rc == LUAWS_FOUND ? found(s, *out) : rc;
 }
 
 const struct luaws_provider luaws_provider_sso = {"sso", NULL, step, cancel, NULL};

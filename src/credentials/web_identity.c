@@ -10,6 +10,7 @@
 
 struct web_identity {
   struct luaws_service_call call;
+  uint64_t features; /* of where its settings came from */
 };
 
 enum { MAX_TOKEN_BYTES = 1 << 20 };
@@ -17,11 +18,16 @@ enum { MAX_TOKEN_BYTES = 1 << 20 };
 /* A variable of the environment wins over the profile's key, each for itself. */
 static struct luaws_str configured(const struct luaws_provider_task *task,
                                    const struct luaws_ini_section *profile,
-                                   const char *variable, const char *key) {
+                                   const char *variable, const char *key,
+                                   uint64_t *features) {
   const char *value = task->ignore_environment
                           ? NULL
                           : luaws_settings_getenv(task->context->settings, variable);
-  return value ? luaws_str_from(value) : luaws_ini_text(profile, key);
+  struct luaws_str text = value ? luaws_str_from(value) : luaws_ini_text(profile, key);
+  if (text.ptr)
+    *features |= luaws_feature_bit(value ? LUAWS_FEATURE_KEYS_ENV_WEB_IDENTITY
+                                         : LUAWS_FEATURE_KEYS_PROFILE_WEB_IDENTITY);
+  return text;
 }
 
 static int add_token(struct luaws_provider_task *task, struct luaws_service_call *call,
@@ -39,12 +45,14 @@ static int add_token(struct luaws_provider_task *task, struct luaws_service_call
   return rc;
 }
 
-static int start_call(struct luaws_provider_task *task, struct luaws_service_call *call,
+static int start_call(struct luaws_provider_task *task, struct web_identity *w,
                       const struct luaws_ini_section *profile, struct luaws_str path,
                       struct luaws_error *err) {
-  struct luaws_str role = configured(task, profile, "AWS_ROLE_ARN", "role_arn");
-  struct luaws_str name =
-      configured(task, profile, "AWS_ROLE_SESSION_NAME", "role_session_name");
+  struct luaws_service_call *call = &w->call;
+  struct luaws_str role =
+      configured(task, profile, "AWS_ROLE_ARN", "role_arn", &w->features);
+  struct luaws_str name = configured(task, profile, "AWS_ROLE_SESSION_NAME",
+                                     "role_session_name", &w->features);
   struct luaws_buf made_up = {0};
   if (!role.len) {
     return luaws_error_set(
@@ -68,7 +76,8 @@ static int start_call(struct luaws_provider_task *task, struct luaws_service_cal
   const struct luaws_nested_call sts = {.service = LUAWS_STR("sts"),
                                         .operation =
                                             LUAWS_STR("AssumeRoleWithWebIdentity"),
-                                        .region = task->context->region};
+                                        .region = task->context->region,
+                                        .features = w->features};
   return luaws_service_call_start(call, task, &sts, err);
 }
 
@@ -82,8 +91,9 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   const struct luaws_ini_section *profile = NULL;
   int rc = luaws_provider_profile(task, &profile, err);
   if (rc) return rc;
-  struct luaws_str path =
-      configured(task, profile, "AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file");
+  uint64_t features = 0;
+  struct luaws_str path = configured(task, profile, "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                     "web_identity_token_file", &features);
   if (!path.len) {
     return luaws_provider_pass(task, "no web_identity_token_file%s",
                                task->ignore_environment
@@ -93,7 +103,8 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   struct web_identity *w = calloc(1, sizeof *w);
   if (!w) return luaws_error_memory(err);
   task->state = w;
-  rc = start_call(task, &w->call, profile, path, err);
+  w->features = features;
+  rc = start_call(task, w, profile, path, err);
   return rc ? rc : LUAWS_PENDING;
 }
 
@@ -104,7 +115,9 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   struct web_identity *w = task->state;
   const struct luaws_tree *answer = NULL;
   rc = luaws_service_call_result(&w->call, &answer, err);
-  return rc ? rc : luaws_assumed_role(task, answer, out, err);
+  if (rc == 0) rc = luaws_assumed_role(task, answer, out, err);
+  if (rc == LUAWS_FOUND) (*out)->features = w->features;
+  return rc;
 }
 
 const struct luaws_provider luaws_provider_web_identity = {
