@@ -81,6 +81,8 @@ def run(call):
         out["result"] = plain(getattr(client, call["method"])(**call.get("params") or {}))
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         out["error"] = str(error)
+        if call.get("with_response"):
+            out["response"] = plain(error.response)
         out["kind"] = "ClientError" if isinstance(error, botocore.exceptions.ClientError) else type(error).__name__
     except Exception as error:  # an answer that botocore stumbles over
         out["broken"] = repr(error)

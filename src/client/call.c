@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "client/auth.h"
@@ -97,6 +98,23 @@ static bool wants_milliseconds(const struct luaws_call *call) {
   return luaws_str_is(call->client->service_name, "bedrock-agentcore");
 }
 
+/* A function that calls what calls it again: Lambda notices by a trace that goes along.
+ */
+static int trace_recursion(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_headers *h = &call->request.headers;
+  const char *trace =
+      call->client->in_lambda && !call->presign
+          ? luaws_settings_getenv(call->client->session->settings, "_X_AMZN_TRACE_ID")
+          : NULL;
+  if (!trace || !*trace || luaws_headers_get(h, LUAWS_STR("x-amzn-trace-id"))) return 0;
+  struct luaws_buf quoted = {0};
+  luaws_percent_encode(&quoted, luaws_str_from(trace), "-=;:+&[]{}\"',");
+  bool ok = !quoted.failed &&
+            luaws_headers_set(h, LUAWS_STR("X-Amzn-Trace-Id"), luaws_buf_str(&quoted));
+  luaws_buf_clear(&quoted);
+  return ok ? 0 : luaws_error_memory(err);
+}
+
 /* S3 and its kin are asked whether they want a streamed body at all, before it is sent: a
    redirect or a refusal then costs no upload. */
 static int announce_body(struct luaws_call *call, struct luaws_error *err) {
@@ -144,6 +162,7 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       !luaws_headers_set(&req->headers, LUAWS_STR("x-amz-api-version"),
                          luaws_ref_text(&call->client->service->api_version)))
     rc = luaws_error_memory(err);
+  if (rc == 0) rc = trace_recursion(call, err);
   if (rc == 0) rc = announce_body(call, err);
   if (rc || !call->presign) return rc;
   if (call->presign_method.ptr) req->method = call->presign_method;
@@ -333,6 +352,7 @@ static void receive(struct luaws_call *call) {
   luaws_error_clear(err);
   luaws_checksum_free(call->verification);
   call->verification = NULL;
+  call->verified_by = LUAWS_STR_NONE;
   call->response = (struct luaws_response){0};
   if (luaws_exchange_result(call->exchange, &r, err)) return;
   call->response = *r;
@@ -671,20 +691,41 @@ static void write_text(struct luaws_writer *w, struct luaws_str key,
   w->ops->bytes(w, value);
 }
 
+struct ids {
+  struct luaws_str request, host; /* as the body told them, or none */
+  struct luaws_headers others;    /* what else it says of the answer (query) */
+};
+
+static void write_ids(struct luaws_call *call, struct luaws_writer *w,
+                      const struct ids *ids) {
+  static const char *const taken[] = {"RequestId", "HTTPStatusCode", "HTTPHeaders",
+                                      "RetryAttempts"};
+  const struct luaws_headers *h = &call->response.headers;
+  struct luaws_str request = ids->request, host = ids->host;
+  if (!request.ptr) {
+    const struct luaws_str *id = luaws_headers_get(h, LUAWS_STR("x-amzn-requestid"));
+    if (!id) id = luaws_headers_get(h, LUAWS_STR("x-amz-request-id"));
+    if (id) request = *id;
+  }
+  const struct luaws_str *in_header = luaws_headers_get(h, LUAWS_STR("x-amz-id-2"));
+  if (in_header) host = *in_header;
+  if (request.ptr) write_text(w, LUAWS_STR("RequestId"), request);
+  if (host.ptr) write_text(w, LUAWS_STR("HostId"), host);
+  for (size_t i = 0; i < ids->others.count; i++) {
+    const struct luaws_header *o = &ids->others.items[i];
+    bool again = host.ptr && luaws_str_is(o->name, "HostId");
+    for (size_t k = 0; k < sizeof taken / sizeof *taken; k++)
+      again |= luaws_str_is(o->name, taken[k]);
+    if (!again) write_text(w, o->name, o->value);
+  }
+}
+
 static void write_metadata(struct luaws_call *call, struct luaws_writer *w,
-                           struct luaws_str request_id, struct luaws_str host_id) {
+                           const struct ids *ids) {
   const struct luaws_headers *h = &call->response.headers;
   w->ops->key(w, LUAWS_STR("ResponseMetadata"));
   w->ops->begin_map(w, 5, false);
-  if (!request_id.ptr) {
-    const struct luaws_str *id = luaws_headers_get(h, LUAWS_STR("x-amzn-requestid"));
-    if (!id) id = luaws_headers_get(h, LUAWS_STR("x-amz-request-id"));
-    if (id) request_id = *id;
-  }
-  const struct luaws_str *host = luaws_headers_get(h, LUAWS_STR("x-amz-id-2"));
-  if (host) host_id = *host;
-  if (request_id.ptr) write_text(w, LUAWS_STR("RequestId"), request_id);
-  if (host_id.ptr) write_text(w, LUAWS_STR("HostId"), host_id);
+  write_ids(call, w, ids);
   w->ops->key(w, LUAWS_STR("HTTPStatusCode"));
   w->ops->integer(w, call->response.status);
   w->ops->key(w, LUAWS_STR("HTTPHeaders"));
@@ -694,11 +735,13 @@ static void write_metadata(struct luaws_call *call, struct luaws_writer *w,
   w->ops->end_map(w);
   w->ops->key(w, LUAWS_STR("RetryAttempts"));
   w->ops->integer(w, call->retry.attempt > 0 ? call->retry.attempt - 1 : 0);
-  if (failed(call) && call->retry.max_attempts_reached) {
+  if (call->verified_by.len)
+    write_text(w, LUAWS_STR("ChecksumAlgorithm"), call->verified_by);
+  if (call->retry.max_attempts_reached) {
     w->ops->key(w, LUAWS_STR("MaxAttemptsReached"));
     w->ops->boolean(w, true);
   }
-  if (failed(call) && call->retry.quota_reached) {
+  if (call->retry.quota_reached) {
     w->ops->key(w, LUAWS_STR("RetryQuotaReached"));
     w->ops->boolean(w, true);
   }
@@ -708,19 +751,20 @@ static void write_metadata(struct luaws_call *call, struct luaws_writer *w,
 static int parse(struct luaws_call *call, struct luaws_writer *out,
                  struct luaws_error *err) {
   struct luaws_parse p;
-  struct luaws_str request_id = LUAWS_STR_NONE, host_id = LUAWS_STR_NONE;
+  struct ids ids = {.others.arena = &call->arena};
   parse_context(call, out, &p);
+  p.metadata = &ids.others;
   out->ops->begin_map(out, 8, false);
   int rc;
   if (failed(call)) {
     rc = call->client->protocol->parse_error(&p, &call->service_error, err);
-    request_id = call->service_error.request_id;
-    host_id = call->service_error.host_id;
+    ids.request = call->service_error.request_id;
+    ids.host = call->service_error.host_id;
   } else {
-    rc = call->client->protocol->parse(&p, &request_id, err);
+    rc = call->client->protocol->parse(&p, &ids.request, err);
   }
   if (rc) return rc;
-  write_metadata(call, out, request_id, host_id);
+  write_metadata(call, out, &ids);
   out->ops->end_map(out);
   return failed(call) ? LUAWS_E_SERVICE : 0;
 }

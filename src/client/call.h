@@ -80,6 +80,7 @@ struct luaws_call {
   struct luaws_parser *parser; /* the client's, while this call parses */
   struct luaws_checksum
       *verification;                /* of the body that is read, when one was promised */
+  struct luaws_str verified_by;     /* its algorithm, as "crc32"; or none */
   struct luaws_response response;   /* of the last attempt; status 0 = none */
   bool answered;                    /* by before-send or before-call, not the network */
   struct luaws_error attempt_error; /* why the last attempt had no response */

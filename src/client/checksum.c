@@ -188,6 +188,7 @@ int luaws_call_begin_verification(struct luaws_call *call, struct luaws_error *e
     if (!value) continue;
     if (luaws_str_find(*value, '-') >= 0)
       return 0; /* of the parts of a multipart upload, not of the whole */
+    call->verified_by = luaws_str_sub(header, sizeof "x-amz-checksum-" - 1, header.len);
     call->verification = luaws_checksum_new((enum luaws_checksum_algorithm)a);
     return call->verification ? 0 : luaws_error_memory(err);
   }

@@ -133,6 +133,8 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0 && !c->nested) rc = luaws_session_note_region(session, c->region, err);
   if (rc == 0) rc = luaws_session_open_monitor(session, err);
   if (rc == 0) rc = luaws_user_agent_init(c, err);
+  c->in_lambda =
+      luaws_settings_getenv(session->settings, "AWS_LAMBDA_FUNCTION_NAME") != NULL;
   if (rc == 0) rc = luaws_client_find_region(c, err);
   if (rc == 0) {
     luaws_retry_policy_init(&c->retry, retry_mode(c->config->retries.mode),

@@ -63,6 +63,7 @@ struct luaws_client {
   bool account_known;     /* account_wanted was found out */
   bool account_wanted;    /* the endpoint rules look at the credentials' account */
   bool unsigned_requests; /* signature_version = "unsigned" */
+  bool in_lambda;         /* the process serves a function of AWS Lambda */
   bool closed;
   bool nested;
   bool global_s3_endpoint; /* us-east-1's requests go to the global host */

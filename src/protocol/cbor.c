@@ -61,7 +61,7 @@ static bool read_error(struct luaws_parse *p, struct luaws_service_error *out) {
   if (luaws_error_is_generic(p->response)) return false;
   bool readable = luaws_cbor_read_error(p, &type, &code, &message);
   if (readable) {
-    out->message = message;
+    out->message = message.ptr ? message : LUAWS_STR("");
     type = luaws_error_trim_code(type.ptr ? type : code);
     if (type.len) out->code = type;
   }

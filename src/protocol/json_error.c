@@ -69,7 +69,7 @@ static void read_error(struct luaws_parse *p, bool rest, struct luaws_service_er
   luaws_json_start(&p->parser->json, p->response->body);
   body->readable = read_object(p, body);
   if (body->readable) {
-    out->message = body->message;
+    out->message = body->message.ptr ? body->message : LUAWS_STR("");
   } else {
     /* What is no JSON is the message itself. */
     *body = (struct body){0};

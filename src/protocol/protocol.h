@@ -37,6 +37,8 @@ struct luaws_parse {
   bool gathered;               /* an event stream is whole in the response's body */
   struct luaws_str initial; /* of an event stream that is read later: the payload of its
                                initial-response, or none */
+  struct luaws_headers *metadata; /* gets what the ResponseMetadata of a body (query) says
+                                     beside the RequestId; NULL = nobody asks */
 };
 
 /* What a parser keeps (an expat parser, a JSON scanner, …) so that it is neither made

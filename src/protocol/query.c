@@ -223,6 +223,7 @@ static int parse(struct luaws_parse *p, struct luaws_str *request_id,
       .bare = true,
       .result_metadata = true,
       .request_id = request_id,
+      .metadata = p->metadata,
       .arena = p->arena,
   };
   struct luaws_str wrapper =

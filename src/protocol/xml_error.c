@@ -150,6 +150,10 @@ static void read_error(struct luaws_parse *p, struct luaws_service_error *out,
   out->message = child_text(x->error, "Message");
   out->type = child_text(x->error, "Type");
   struct element *holder = x->error == x->root ? x->error : x->root;
+  /* S3 tells it twice, and what stands before the body counts. */
+  if (x->error == x->root &&
+      luaws_headers_get(&p->response->headers, LUAWS_STR("x-amz-request-id")))
+    holder = NULL;
   out->request_id = child_text(holder, "RequestId");
   if (!out->request_id.ptr) out->request_id = child_text(holder, "RequestID");
   out->host_id = child_text(holder, "HostId");

@@ -40,6 +40,8 @@ struct frame {
 
 enum { MAX_FRAMES = LUAWS_MAX_NESTING + 4 };
 
+enum { MAX_METADATA = 32 };
+
 struct luaws_xml_reading {
   const struct luaws_xml_target *target;
   struct luaws_writer *out;
@@ -47,10 +49,11 @@ struct luaws_xml_reading {
   struct luaws_parser *parser;
   struct luaws_error *err;
   int rc;
-  bool found;      /* the target */
-  bool collecting; /* character data is wanted */
-  unsigned skip;   /* how deep in elements that nobody wants */
-  int depth;       /* of the top frame */
+  bool found;                     /* the target */
+  bool collecting;                /* character data is wanted */
+  struct luaws_str metadata_name; /* of what a CAPTURE takes; none = the request's id */
+  unsigned skip;                  /* how deep in elements that nobody wants */
+  int depth;                      /* of the top frame */
   struct frame frames[MAX_FRAMES];
 };
 
@@ -377,11 +380,15 @@ static void begin_outer(struct luaws_xml_reading *x, const char *tag,
 }
 
 static void begin_metadata(struct luaws_xml_reading *x, const char *tag) {
-  if (!luaws_str_is(local_name(tag), "RequestId")) {
+  struct luaws_str name = local_name(tag);
+  const struct luaws_headers *others = x->target->metadata;
+  bool other = !luaws_str_is(name, "RequestId");
+  if (other && (!others || others->count == MAX_METADATA)) {
     x->skip = 1;
-  } else if (push(x, CAPTURE, NULL, NULL)) {
-    collect(x);
+    return;
   }
+  if (other) x->metadata_name = luaws_arena_str(x->target->arena, name);
+  if (push(x, CAPTURE, NULL, NULL)) collect(x);
 }
 
 /* ---- expat's callbacks ---- */
@@ -433,6 +440,15 @@ static void take_request_id(struct luaws_xml_reading *x) {
   if (!x->target->request_id) return;
   *x->target->request_id =
       luaws_arena_str(x->target->arena, luaws_buf_str(&x->parser->text));
+}
+
+static void take_metadata(struct luaws_xml_reading *x) {
+  struct luaws_str name = x->metadata_name;
+  if (!name.ptr) return take_request_id(x);
+  x->metadata_name = LUAWS_STR_NONE;
+  struct luaws_str text = luaws_buf_str(&x->parser->text);
+  if (!luaws_headers_set(x->target->metadata, name, text))
+    stop(x, luaws_error_memory(x->err));
 }
 
 static void end_scalar(struct luaws_xml_reading *x, struct frame *f) {
@@ -519,7 +535,7 @@ static void end_frame(struct luaws_xml_reading *x, struct frame *f) {
     break;
   case CAPTURE:
     x->collecting = false;
-    take_request_id(x);
+    take_metadata(x);
     break;
   case DOCUMENT:
   case OUTER:
@@ -617,6 +633,7 @@ int luaws_xml_read(struct luaws_parser *p, struct luaws_str body,
   x->err = err;
   x->rc = 0;
   x->found = x->collecting = false;
+  x->metadata_name = LUAWS_STR_NONE;
   x->skip = 0;
   x->depth = 0;
   x->frames[0] = (struct frame){.role = DOCUMENT};

@@ -16,7 +16,8 @@ struct luaws_xml_target {
   bool may_miss;        /* no error when the path leads nowhere */
   bool result_metadata; /* root/ResponseMetadata/RequestId goes to request_id */
   bool root_request_id; /* root/requestId does */
-  struct luaws_str *request_id; /* copied to the arena */
+  struct luaws_str *request_id;   /* copied to the arena */
+  struct luaws_headers *metadata; /* what else root/ResponseMetadata says, or NULL */
   struct luaws_arena *arena;
 };
 
