@@ -183,14 +183,30 @@ size_t luaws_utf8_step(struct luaws_str s) {
   return n;
 }
 
-bool luaws_utf8_valid(struct luaws_str s) {
-  while (s.len) {
-    size_t n = luaws_utf8_step(s);
-    if (n == 0) return false;
-    s.ptr += n;
-    s.len -= n;
+/* How many bytes in front are ASCII, give or take: whole words of them. */
+static size_t ascii_words(const char *p, size_t len) {
+  size_t i = 0;
+  for (uint64_t word; i + sizeof word <= len; i += sizeof word) {
+    memcpy(&word, p + i, sizeof word);
+    if (word & 0x8080808080808080u) break;
   }
-  return true;
+  return i;
+}
+
+ptrdiff_t luaws_utf8_find_bad(struct luaws_str s) {
+  size_t at = 0;
+  while (at < s.len) {
+    at += ascii_words(s.ptr + at, s.len - at);
+    if (at == s.len) break;
+    size_t n = luaws_utf8_step(luaws_str_sub(s, at, s.len));
+    if (n == 0) return (ptrdiff_t)at;
+    at += n;
+  }
+  return -1;
+}
+
+bool luaws_utf8_valid(struct luaws_str s) {
+  return luaws_utf8_find_bad(s) < 0;
 }
 
 size_t luaws_utf8_count(struct luaws_str s) {

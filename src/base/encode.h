@@ -27,6 +27,8 @@ void luaws_form_decode(struct luaws_buf *out, struct luaws_str s);
 
 /* Well-formed UTF-8: shortest forms, no surrogates, at most U+10FFFF. */
 bool luaws_utf8_valid(struct luaws_str s);
+/* Where the first byte is that breaks it, or -1. */
+ptrdiff_t luaws_utf8_find_bad(struct luaws_str s);
 /* How many of the first bytes of s are one well-formed character; 0 when they are none.
  */
 size_t luaws_utf8_step(struct luaws_str s);

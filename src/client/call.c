@@ -55,8 +55,10 @@ static int validate(struct luaws_call *call, struct luaws_error *err) {
                            "%.*s takes a stream of events, which cannot be sent yet",
                            LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)));
   }
-  if (call->client->config->parameter_validation == LUAWS_NO) return 0;
-  return luaws_validate(call->operation, call->params, err);
+  const struct luaws_client *c = call->client;
+  unsigned checks = c->config->parameter_validation == LUAWS_NO ? 0 : LUAWS_CHECK_SHAPES;
+  if (c->protocol->writes_xml) checks |= LUAWS_CHECK_XML;
+  return luaws_validate(call->operation, call->params, checks, err);
 }
 
 /* A presigned URL carries no body: what a form would say goes into the query. */

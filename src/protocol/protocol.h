@@ -62,6 +62,7 @@ struct luaws_service_error {
 
 struct luaws_protocol {
   const char *name;
+  bool writes_xml;
   int (*serialize)(struct luaws_serialize *s, struct luaws_error *err);
   /* Writes the output structure's members between begin_map and end_map that the caller
      makes (so that it can add ResponseMetadata), headers, status and payload included.
@@ -83,11 +84,16 @@ struct luaws_protocol {
 /* NULL for a protocol not spoken. */
 const struct luaws_protocol *luaws_protocol_for(const struct luaws_service *service);
 
+/* What is checked. Text is UTF-8 always: other bytes would arrive as something else. */
+enum luaws_checks {
+  LUAWS_CHECK_SHAPES = 1, /* types, names, lengths: all that the model says */
+  LUAWS_CHECK_XML = 2,    /* the body is XML, which cannot hold every character */
+};
 /* Checks the parameters against the operation's input shape and reports every fault with
    its path: LUAWS_E_ARGUMENT, kind "ParamValidationError", message "Parameter validation
    failed:\n" and one line each. */
 int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,
-                   struct luaws_error *err);
+                   unsigned checks, struct luaws_error *err);
 /* The same for any shape; used to check what a stub is to answer. */
 int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
                          struct luaws_error *err);

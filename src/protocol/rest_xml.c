@@ -45,6 +45,7 @@ static int parse(struct luaws_parse *p, struct luaws_str *request_id,
 
 const struct luaws_protocol luaws_protocol_rest_xml = {
     .name = "rest-xml",
+    .writes_xml = true,
     .serialize = serialize,
     .parse = parse,
     .parse_error = luaws_xml_parse_error,

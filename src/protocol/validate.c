@@ -25,6 +25,8 @@ struct step {
 struct validation {
   struct luaws_reader *r;
   struct luaws_error *err;
+  unsigned checks; /* enum luaws_checks */
+  bool in_xml;     /* what is looked at goes into XML */
   bool reporting;
   unsigned faults;
   int depth;
@@ -69,9 +71,14 @@ static void add_line(struct validation *v, struct luaws_buf *line) {
   luaws_buf_clear(line);
 }
 
-/* Counts a fault; true when it is to be reported. */
-static bool is_fault(struct validation *v) {
+/* Counts a fault of a text; true when it is to be reported. */
+static bool is_text_fault(struct validation *v) {
   return ++v->faults <= MAX_FAULTS && v->reporting;
+}
+
+/* The same of all that the model says. */
+static bool is_fault(struct validation *v) {
+  return (v->checks & LUAWS_CHECK_SHAPES) && is_text_fault(v);
 }
 
 /* The value as text in a buffer on the stack. */
@@ -239,6 +246,43 @@ static bool is_over(const struct validation *v) {
 static void check_value(struct validation *v, const struct luaws_member *m,
                         const struct luaws_shape *shape, const struct step *at);
 
+/* Where the first character is that XML 1.0 has no way to write, or -1: control
+   characters, U+FFFE and U+FFFF. The text is UTF-8. */
+static ptrdiff_t find_no_xml(struct luaws_str s) {
+  for (size_t i = 0; i < s.len; i++) {
+    unsigned char c = (unsigned char)s.ptr[i];
+    if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') return (ptrdiff_t)i;
+    if (c == 0xEF && i + 2 < s.len && (unsigned char)s.ptr[i + 1] == 0xBF &&
+        (unsigned char)s.ptr[i + 2] >= 0xBE)
+      return (ptrdiff_t)i;
+  }
+  return -1;
+}
+
+static void check_text(struct validation *v, struct luaws_str text,
+                       const struct step *at) {
+  ptrdiff_t bad = luaws_utf8_find_bad(text);
+  const char *why = "is no UTF-8";
+  if (bad < 0 && v->in_xml) {
+    bad = find_no_xml(text);
+    why = "begins a character that XML cannot hold";
+  }
+  if (bad < 0 || !is_text_fault(v)) return;
+  struct luaws_buf path = path_text(at), line = {0};
+  luaws_buf_printf(&line, "Invalid text for parameter %.*s: byte %zd (0x%02X) %s",
+                   LUAWS_STR_ARG(luaws_buf_str(&path)), bad + 1,
+                   (unsigned char)text.ptr[bad], why);
+  luaws_buf_clear(&path);
+  add_line(v, &line);
+}
+
+/* The path to a key that is no text would be none either. */
+static void check_key_text(struct validation *v, struct luaws_str key,
+                           const struct step *at) {
+  struct step here = {.up = at, .kind = MAP_KEY, .name = LUAWS_STR("?")};
+  check_text(v, key, &here);
+}
+
 /* What no model describes: anything that JSON can say. */
 static void check_any(struct validation *v, const struct luaws_shape *shape,
                       const struct step *at, const char *wording) {
@@ -259,6 +303,7 @@ static void check_any(struct validation *v, const struct luaws_shape *shape,
       enum luaws_kind key_kind;
       r->ops->begin_entries(r);
       while (r->ops->next_entry(r, &here.name, &key_kind)) {
+        if (key_kind == LUAWS_KIND_STRING) check_key_text(v, here.name, at);
         check_any(v, shape, &here, wording);
         r->ops->leave(r);
         if (is_over(v)) {
@@ -270,6 +315,7 @@ static void check_any(struct validation *v, const struct luaws_shape *shape,
     v->depth--;
     return;
   }
+  if (kind == LUAWS_KIND_STRING) return check_text(v, r->ops->bytes(r), at);
   if (kind != LUAWS_KIND_STREAM && kind != LUAWS_KIND_OTHER && kind != LUAWS_KIND_NONE)
     return;
   if (!is_fault(v)) return;
@@ -312,7 +358,7 @@ static void check_members_as_given(struct validation *v, const struct luaws_shap
       struct step here = {.up = at, .kind = MEMBER, .name = name};
       check_value(v, m, luaws_member_shape(m), &here);
     } else {
-      v->faults++;
+      is_fault(v);
     }
     r->ops->leave(r);
     if (is_over(v)) return r->ops->end_entries(r);
@@ -397,6 +443,7 @@ static void check_key(struct validation *v, const struct luaws_shape *shape,
                       const struct step *at, struct luaws_str key, enum luaws_kind kind) {
   double min;
   bool is_short = has_min(shape, &min) && (double)luaws_utf8_count(key) < min;
+  if (kind == LUAWS_KIND_STRING) check_key_text(v, key, at);
   if ((kind == LUAWS_KIND_STRING && !is_short) || !is_fault(v)) return;
   struct step here = {.up = at, .kind = MAP_KEY, .name = key};
   struct luaws_buf path = path_text(&here), line = {0};
@@ -445,6 +492,7 @@ static void check_string(struct validation *v, const struct luaws_member *m,
   if (m && (m->flags & LUAWS_MEMBER_HOST_LABEL) && min < 1) limited = true, min = 1;
   if (limited && (double)luaws_utf8_count(text) < min)
     too_small(v, shape, at, "length", min);
+  check_text(v, text, at);
 }
 
 static void check_number(struct validation *v, const struct luaws_shape *shape,
@@ -502,6 +550,10 @@ static void check_scalar(struct validation *v, const struct luaws_member *m,
 
 static void check_value(struct validation *v, const struct luaws_member *m,
                         const struct luaws_shape *shape, const struct step *at) {
+  if (v->checks & LUAWS_CHECK_XML && at && !at->up) {
+    bool raw = (m->flags & LUAWS_MEMBER_PAYLOAD) && shape->type > LUAWS_TYPE_MAP;
+    v->in_xml = m->location == LUAWS_IN_BODY && !raw;
+  }
   if (shape->flags & LUAWS_SHAPE_DOCUMENT) return check_any(v, shape, at, "document");
   if (m && (m->flags & LUAWS_MEMBER_JSONVALUE) && m->location == LUAWS_IN_HEADER) {
     return check_any(v, shape, at, "JSON");
@@ -539,24 +591,30 @@ static int finish(struct validation *v) {
   return LUAWS_E_ARGUMENT;
 }
 
-int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
-                         struct luaws_error *err) {
-  struct validation v = {.r = value};
+static int validate(const struct luaws_shape *shape, struct luaws_reader *value,
+                    unsigned checks, struct luaws_error *err) {
+  struct validation v = {.r = value, .checks = checks};
   check_value(&v, NULL, shape, NULL);
   if (!v.faults) return 0;
   luaws_error_clear(err);
-  v = (struct validation){.r = value, .err = err, .reporting = true};
+  v = (struct validation){.r = value, .checks = checks, .err = err, .reporting = true};
   check_value(&v, NULL, shape, NULL);
   return finish(&v);
 }
 
+int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
+                         struct luaws_error *err) {
+  return validate(shape, value, LUAWS_CHECK_SHAPES, err);
+}
+
 int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,
-                   struct luaws_error *err) {
+                   unsigned checks, struct luaws_error *err) {
   const struct luaws_shape *input = luaws_ref_get(&op->input);
-  if (input) return luaws_validate_shape(input, params, err);
-  if (params->ops->kind(params) != LUAWS_KIND_MAP) return 0;
+  if (input) return validate(input, params, checks, err);
+  if (params->ops->kind(params) != LUAWS_KIND_MAP || !(checks & LUAWS_CHECK_SHAPES))
+    return 0;
   luaws_error_clear(err);
-  struct validation v = {.r = params, .err = err, .reporting = true};
+  struct validation v = {.r = params, .checks = checks, .err = err, .reporting = true};
   struct luaws_str name;
   enum luaws_kind key_kind;
   params->ops->begin_entries(params);
