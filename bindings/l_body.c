@@ -166,6 +166,26 @@ static int body_read(lua_State *L) {
   return body_read_continue(L, LUA_OK, 0);
 }
 
+/* Writes what has come, without taking it into `got` first: how much that was, 0 at the
+   end, LUAWS_READ_AGAIN, or a negative code. */
+static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, size_t max,
+                           struct luaws_error *err) {
+  struct luaws_call *call = b->call;
+  bool from_call = unread(b) == 0 && call && call->exchange && !call->answered;
+  const char *ptr = unread(b) ? b->got.ptr + b->at : NULL;
+  ptrdiff_t n = from_call ? luaws_call_peek(call, &ptr, err) : (ptrdiff_t)unread(b);
+  if (n < 0 && n != LUAWS_READ_AGAIN) close_body(L, b);
+  if (n <= 0) return n;
+  if ((size_t)n > max) n = (ptrdiff_t)max;
+  int rc = l_target_write(L, 2, offset, ptr, (size_t)n, err);
+  if (rc) return rc;
+  if (from_call)
+    luaws_call_skip(call, ptr, (size_t)n);
+  else
+    b->at += (size_t)n;
+  return n;
+}
+
 /* ctx: how many bytes were saved. */
 static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
   struct l_body *b = check_resumed(L, status);
@@ -173,22 +193,16 @@ static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
   struct luaws_error err = {0};
   int rc = 0;
   while (ctx < max && rc == 0) {
-    size_t n = unread(b);
-    if (n > (size_t)(max - ctx)) n = (size_t)(max - ctx);
-    if (n) {
-      rc = l_target_write(L, 2, offset + ctx, b->got.ptr + b->at, n, &err);
-      if (rc == 0) {
-        b->at += n;
-        ctx += (lua_KContext)n;
-      }
+    ptrdiff_t n = save_some(L, b, offset + ctx, (size_t)(max - ctx), &err);
+    if (n > 0) {
+      ctx += (lua_KContext)n;
+    } else if (n < 0 && n != LUAWS_READ_AGAIN) {
+      rc = (int)n;
     } else if (b->ended) {
       break;
-    } else {
-      rc = fetch(L, b, &err);
-      if (rc == LUAWS_READ_AGAIN) {
-        l_wait(L, &b->wait, ctx, body_save_continue);
-        rc = 0;
-      }
+    } else if ((rc = fetch(L, b, &err)) == LUAWS_READ_AGAIN) {
+      l_wait(L, &b->wait, ctx, body_save_continue);
+      rc = 0;
     }
   }
   lua_settop(L, 4);

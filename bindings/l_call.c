@@ -437,6 +437,7 @@ static int call_set_body(lua_State *L) {
   struct luaws_call *call = check_call(L);
   struct luaws_str text = luaws_arena_str(&call->arena, l_check_text(L, 2));
   luaws_stream_release(&call->request.body);
+  call->body_sha256 = LUAWS_STR_NONE;
   call->request.body = (struct luaws_stream){
       .kind = LUAWS_STREAM_BYTES, .bytes = text, .length = (int64_t)text.len};
   return 0;

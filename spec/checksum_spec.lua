@@ -53,6 +53,30 @@ describe("a checksum", function()
     end
   end)
 
+  it("and the hash that is signed are those of a file, which a listener may still replace", function()
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w+b"))
+    file:write("hello")
+    file:seek("set", 0)
+    local function replace(event)
+      event.request.body = "other"
+    end
+    for i, body in ipairs{ aws.file(name), file, aws.file(name) } do
+      if i == 3 then
+        s3.meta.events:register("before-sign.s3.PutObject", replace)
+      end
+      s3:put_object{ Bucket = "bucket", Key = "key", Body = body, ChecksumAlgorithm = "SHA256" }
+      local request = plain:last()
+      assert.equal(i == 3 and "other" or "hello", request.body)
+      local handle <close> = assert(io.popen(("printf %s | sha256sum"):format(request.body)))
+      assert.equal(handle:read(64), request.headers["x-amz-content-sha256"], i)
+      assert.equal(HELLO.SHA256, request.headers["x-amz-checksum-sha256"])
+    end
+    s3.meta.events:unregister("before-sign.s3.PutObject", replace)
+    file:close()
+    os.remove(name)
+  end)
+
   it("that the caller gives is sent as it is, and no other", function()
     secure:put_object{ Bucket = "bucket", Key = "key", Body = "hello", ChecksumSHA256 = HELLO.SHA256 }
     local request = tls:requests()[1]

@@ -69,13 +69,28 @@ static void pieces_do_not_matter(void **state) {
   free(data);
 }
 
+/* However the processor does it, at every length around its steps and from any sum. */
+static void crc64nvme_is_that_of_the_tables(void **state) {
+  enum { SIZE = 700 };
+  unsigned char data[SIZE];
+  for (int i = 0; i < SIZE; i++)
+    data[i] = (unsigned char)(i * 73 + i / 5);
+  uint64_t before = 0;
+  for (size_t len = 0; len < SIZE; len++) {
+    uint64_t expected = luaws_crc64nvme_tables(before, data + len % 3, len - len % 3);
+    assert_int_equal(luaws_crc64nvme(before, data + len % 3, len - len % 3), expected);
+    before = expected;
+  }
+}
+
 static void read_all(const struct luaws_stream *s, struct luaws_buf *out, size_t piece) {
   int64_t position = 0;
-  char local[4096];
+  char *local = malloc(piece);
   ptrdiff_t n;
   luaws_buf_reset(out);
   while ((n = luaws_stream_read(s, &position, local, piece, NULL)) > 0)
     luaws_buf_append(out, local, (size_t)n);
+  free(local);
   assert_int_equal(n, 0);
   int64_t at = 1;
   assert_int_equal(luaws_stream_rewind(s, &at, NULL), 0);
@@ -100,7 +115,7 @@ static void a_chunked_body_ends_with_its_checksum(void **state) {
   luaws_buf_clear(&out);
 }
 
-static void a_long_body_has_many_chunks(void **state) {
+static void check_long_body(size_t piece) {
   enum { SIZE = 300000 };
   char *data = malloc(SIZE);
   memset(data, 'x', SIZE);
@@ -108,7 +123,7 @@ static void a_long_body_has_many_chunks(void **state) {
       .kind = LUAWS_STREAM_BYTES, .bytes = {data, SIZE}, .length = SIZE};
   struct luaws_buf out = {0}, plain = {0};
   assert_int_equal(luaws_aws_chunked_wrap(&s, LUAWS_CHECKSUM_SHA256, NULL), 0);
-  read_all(&s, &out, 1000);
+  read_all(&s, &out, piece);
   const char *p = out.ptr;
   for (;;) {
     char *end;
@@ -126,10 +141,18 @@ static void a_long_body_has_many_chunks(void **state) {
   free(data);
 }
 
+/* In pieces of a chunk, and in chunks as large as there is room. */
+static void a_long_body_has_many_chunks(void **state) {
+  static const size_t pieces[] = {1000, 8191, 8192, 8213, 65524, 65536, 1 << 20};
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+    check_long_body(pieces[i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(published_check_values),
       cmocka_unit_test(pieces_do_not_matter),
+      cmocka_unit_test(crc64nvme_is_that_of_the_tables),
       cmocka_unit_test(a_chunked_body_ends_with_its_checksum),
       cmocka_unit_test(a_long_body_has_many_chunks),
   };

@@ -22,6 +22,7 @@ struct luaws_stream {
   int64_t max_bytes_per_s; /* it is not to be sent faster; 0 = as fast as it goes */
   int64_t *told;           /* how much was read of it, for whoever shows
                               progress; owned by `owner`, may be NULL */
+  bool direct; /* a function that calls nobody back: may be asked at any time */
   /* Puts at most max bytes at dst; returns their number, 0 at the end, or a negative
    * LUAWS_E_ code. */
   ptrdiff_t (*read)(void *owner, char *dst, size_t max, struct luaws_error *err);

@@ -126,6 +126,11 @@ static bool signs_as_v2(const struct luaws_call *call) {
   return luaws_str_is(version, "v2") && !call->presign;
 }
 
+bool luaws_call_hashes_body(const struct luaws_call *call) {
+  return luaws_call_wants_credentials(call) && !luaws_call_uses_bearer(call) &&
+         !signs_as_v2(call) && payload_hash(call) == LUAWS_PAYLOAD_SIGNED;
+}
+
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_client *c = call->client;
   int known = check_signature_version(call, err);
@@ -152,6 +157,7 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
                                                      : c->signing_region,
       .time_s = luaws_client_signing_time_s(c),
       .payload = call->presign && s3 ? LUAWS_PAYLOAD_UNSIGNED : payload_hash(call),
+      .payload_hash = call->body_sha256,
       .add_content_sha256 = s3 && !call->presign,
       .double_encode = !s3,
       .normalize_path = !s3,
@@ -172,7 +178,8 @@ int luaws_call_sign(struct luaws_call *call, struct luaws_error *err) {
                            "You must specify a region.");
   }
   /* What has to be hashed is read before it is sent. */
-  if (o.payload == LUAWS_PAYLOAD_SIGNED) rc = luaws_stream_keep(&call->request.body, err);
+  if (o.payload == LUAWS_PAYLOAD_SIGNED && !call->body_sha256.ptr)
+    rc = luaws_stream_keep(&call->request.body, err);
   if (rc) return rc;
   struct luaws_creds creds = luaws_credentials_view(call->credentials);
   return luaws_sigv4_sign(&call->request, &creds, &o, err);

@@ -10,6 +10,8 @@ bool luaws_call_wants_credentials(const struct luaws_call *call);
 bool luaws_call_is_s3(const struct luaws_call *call);
 /* The endpoint wants keys of a session with the bucket (sigv4-s3express). */
 bool luaws_call_wants_identity(const struct luaws_call *call);
+/* The signature is to cover a hash of the body as it is now. */
+bool luaws_call_hashes_body(const struct luaws_call *call);
 /* Signs the request as the endpoint's auth schemes and the service's model say. */
 int luaws_call_sign(struct luaws_call *call, struct luaws_error *err);
 

@@ -672,12 +672,26 @@ void luaws_call_end(struct luaws_call *call) {
   call->stage = FINISHED;
 }
 
+ptrdiff_t luaws_call_peek(struct luaws_call *call, const char **out,
+                          struct luaws_error *err) {
+  ptrdiff_t n = luaws_exchange_peek(call->exchange, out, err);
+  return n == 0 ? luaws_call_end_verification(call, err) : n;
+}
+
+void luaws_call_skip(struct luaws_call *call, const char *ptr, size_t used) {
+  if (call->verification) luaws_checksum_update(call->verification, ptr, used);
+  luaws_exchange_skip(call->exchange, used);
+}
+
 ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,
                           struct luaws_error *err) {
-  ptrdiff_t n = luaws_exchange_read(call->exchange, dst, max, err);
-  if (!call->verification) return n;
-  if (n > 0) luaws_checksum_update(call->verification, dst, (size_t)n);
-  return n == 0 ? luaws_call_end_verification(call, err) : n;
+  const char *from;
+  ptrdiff_t there = luaws_call_peek(call, &from, err);
+  if (there <= 0) return there;
+  if (max > (size_t)there) max = (size_t)there;
+  memcpy(dst, from, max);
+  luaws_call_skip(call, from, max);
+  return (ptrdiff_t)max;
 }
 
 bool luaws_call_streams(const struct luaws_call *call) {

@@ -64,6 +64,7 @@ struct luaws_call {
   struct luaws_request request;
   uint64_t told_features; /* those in its User-Agent */
   struct luaws_buf body;
+  struct luaws_str body_sha256; /* in hex, where it was read beforehand anyway */
   char invocation_id[37];
   char idempotency_token[37];
   struct luaws_str
@@ -129,6 +130,11 @@ int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
    checksum that the response promised: "FlexibleChecksumError" at its end. */
 ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,
                           struct luaws_error *err);
+/* The same without a copy, as luaws_exchange_peek; bytes count as read, for the checksum
+   too, when they are skipped. */
+ptrdiff_t luaws_call_peek(struct luaws_call *call, const char **out,
+                          struct luaws_error *err);
+void luaws_call_skip(struct luaws_call *call, const char *ptr, size_t used);
 /* True when the result's payload is read from the connection after the call is done. */
 bool luaws_call_streams(const struct luaws_call *call);
 

@@ -1,5 +1,9 @@
 #include "client/checksum.h"
 
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "client/auth.h"
 #include "http/aws_chunked.h"
 
 static const struct luaws_operation_extra *extra_of(const struct luaws_call *call) {
@@ -121,35 +125,78 @@ static int add_trailer(struct luaws_call *call, enum luaws_checksum_algorithm al
   return luaws_aws_chunked_wrap(&call->request.body, algorithm, err);
 }
 
+/* What is computed of a body in one reading. */
+struct sums {
+  struct luaws_checksum *asked; /* of the header */
+  struct luaws_checksum *signs; /* SHA-256, where the signature wants it; or NULL */
+};
+
+static void add_to_sums(const struct sums *s, const char *ptr, size_t len) {
+  luaws_checksum_update(s->asked, ptr, len);
+  if (s->signs) luaws_checksum_update(s->signs, ptr, len);
+}
+
 /* Reads the body once, and rewinds it. */
-static int add_header(struct luaws_call *call, enum luaws_checksum_algorithm algorithm,
-                      struct luaws_error *err) {
-  struct luaws_stream *body = &call->request.body;
-  struct luaws_checksum *c = luaws_checksum_new(algorithm);
-  if (!c) return luaws_error_memory(err);
-  int rc = 0;
+static int sum_up(const struct luaws_stream *body, const struct sums *s,
+                  struct luaws_error *err) {
+  enum { PIECE = 64 * 1024 }; /* still in the cache when the second one sees it */
+  if (body->kind == LUAWS_STREAM_NONE) return 0;
   if (body->kind == LUAWS_STREAM_BYTES) {
-    luaws_checksum_update(c, body->bytes.ptr, body->bytes.len);
-  } else if (body->kind != LUAWS_STREAM_NONE) {
-    static const size_t PIECE = 256 * 1024;
-    char *piece = luaws_arena_alloc(&call->arena, PIECE);
-    int64_t position = 0;
-    ptrdiff_t n = piece ? 1 : luaws_error_memory(err);
-    while (n > 0) {
-      n = luaws_stream_read(body, &position, piece, PIECE, err);
-      if (n > 0) luaws_checksum_update(c, piece, (size_t)n);
-    }
-    rc = n < 0 ? (int)n : luaws_stream_rewind(body, &position, err);
+    add_to_sums(s, body->bytes.ptr, body->bytes.len);
+    return 0;
   }
+  char *piece = malloc(PIECE);
+  int64_t position = 0;
+  ptrdiff_t n = piece ? 1 : luaws_error_memory(err);
+  while (n > 0) {
+    n = luaws_stream_read(body, &position, piece, PIECE, err);
+    if (n > 0) add_to_sums(s, piece, (size_t)n);
+  }
+  free(piece);
+  return n < 0 ? (int)n : luaws_stream_rewind(body, &position, err);
+}
+
+static int keep_sha256(struct luaws_call *call, struct luaws_checksum *sha256,
+                       struct luaws_error *err) {
+  struct luaws_buf text = {0}, bytes = {0};
+  luaws_checksum_finish(sha256, &text);
+  luaws_base64_decode(&bytes, luaws_buf_str(&text));
+  luaws_buf_reset(&text);
+  luaws_hex_encode(&text, luaws_buf_str(&bytes));
+  if (!text.failed && !bytes.failed)
+    call->body_sha256 = luaws_arena_str(&call->arena, luaws_buf_str(&text));
+  luaws_buf_clear(&text);
+  luaws_buf_clear(&bytes);
+  return call->body_sha256.ptr ? 0 : luaws_error_memory(err);
+}
+
+static int keep_checksum(struct luaws_call *call, struct luaws_checksum *c,
+                         struct luaws_error *err) {
   struct luaws_buf text = {0};
   luaws_checksum_finish(c, &text);
-  luaws_checksum_free(c);
-  if (rc == 0 && (text.failed || !luaws_headers_set(&call->request.headers,
-                                                    luaws_checksum_header(algorithm),
-                                                    luaws_buf_str(&text)))) {
-    rc = luaws_error_memory(err);
-  }
+  bool ok = !text.failed &&
+            luaws_headers_set(&call->request.headers,
+                              luaws_checksum_header(luaws_checksum_algorithm(c)),
+                              luaws_buf_str(&text));
   luaws_buf_clear(&text);
+  return ok ? 0 : luaws_error_memory(err);
+}
+
+/* A file that the signature has to hash as well is not read a second time for that. */
+static int add_header(struct luaws_call *call, enum luaws_checksum_algorithm algorithm,
+                      struct luaws_error *err) {
+  const struct luaws_stream *body = &call->request.body;
+  bool both = body->kind == LUAWS_STREAM_FILE && luaws_call_hashes_body(call);
+  struct sums s = {
+      .asked = luaws_checksum_new(algorithm),
+      .signs = both ? luaws_checksum_new(LUAWS_CHECKSUM_SHA256) : NULL,
+  };
+  int rc = s.asked && (s.signs || !both) ? 0 : luaws_error_memory(err);
+  if (rc == 0) rc = sum_up(body, &s, err);
+  if (rc == 0 && both) rc = keep_sha256(call, s.signs, err);
+  if (rc == 0) rc = keep_checksum(call, s.asked, err);
+  luaws_checksum_free(s.asked);
+  luaws_checksum_free(s.signs);
   return rc;
 }
 

@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 64 * 1024 };
+enum {
+  SIZE_LINE = 18, /* 16 digits and the end of the line */
+  FRAME = SIZE_LINE + 2,
+  CHUNK_BYTES = 64 * 1024 - FRAME, /* so that whoever asks for 64 KiB gets all of it */
+  LEAST_DIRECT = 8 * 1024, /* less room than this is not worth a chunk of its own */
+};
 
 struct aws_chunked {
   struct luaws_stream body;
@@ -45,7 +50,6 @@ static void append_trailer(struct aws_chunked *c) {
 /* The next chunk, or the end, into `ready`. The size stands before the data, so the data
    is read behind a place kept for it. */
 static int next_chunk(struct aws_chunked *c, struct luaws_error *err) {
-  enum { SIZE_LINE = 16 };
   luaws_buf_reset(&c->ready);
   c->at = 0;
   if (!luaws_buf_reserve(&c->ready, SIZE_LINE + CHUNK_BYTES + 2))
@@ -75,11 +79,35 @@ static int next_chunk(struct aws_chunked *c, struct luaws_error *err) {
   return c->ready.failed ? luaws_error_memory(err) : 0;
 }
 
+static bool knows_length(const struct luaws_stream *body) {
+  return body->kind == LUAWS_STREAM_BYTES || body->kind == LUAWS_STREAM_FILE;
+}
+
+/* A chunk that is read where it is wanted: as long as fits there, which is known before
+   it is read. */
+static ptrdiff_t chunk_into(struct aws_chunked *c, char *dst, size_t max,
+                            struct luaws_error *err) {
+  int64_t left = c->body.length - c->position;
+  size_t want = max - FRAME < (uint64_t)left ? max - FRAME : (size_t)left, have = 0;
+  char *data = dst + snprintf(dst, SIZE_LINE + 1, "%zx\r\n", want);
+  while (have < want) {
+    ptrdiff_t n =
+        luaws_stream_read(&c->body, &c->position, data + have, want - have, err);
+    if (n < 0) return n;
+    have += (size_t)n;
+  }
+  luaws_checksum_update(c->checksum, data, have);
+  memcpy(data + have, "\r\n", 2);
+  return data + have + 2 - dst;
+}
+
 static ptrdiff_t read_chunked(void *owner, char *dst, size_t max,
                               struct luaws_error *err) {
   struct aws_chunked *c = owner;
   if (c->at == c->ready.len) {
     if (c->ended) return 0;
+    if (max >= LEAST_DIRECT && knows_length(&c->body) && c->position < c->body.length)
+      return chunk_into(c, dst, max, err);
     int rc = next_chunk(c, err);
     if (rc) return rc;
   }
@@ -107,6 +135,7 @@ int luaws_aws_chunked_wrap(struct luaws_stream *body,
                                 .read = read_chunked,
                                 .rewind = again ? rewind_all : NULL,
                                 .release = release,
+                                .direct = knows_length(&c->body),
                                 .owner = c,
                                 .fd = -1};
   return 0;

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <xxhash.h>
-#include <zlib.h>
 
 #include "base/encode.h"
 #include "http/crc.h"
@@ -107,7 +106,7 @@ void luaws_checksum_reset(struct luaws_checksum *c) {
 void luaws_checksum_update(struct luaws_checksum *c, const void *ptr, size_t len) {
   switch (c->algorithm) {
   case LUAWS_CHECKSUM_CRC32:
-    c->crc = crc32_z((uLong)c->crc, ptr, len);
+    c->crc = luaws_crc32((uint32_t)c->crc, ptr, len);
     break;
   case LUAWS_CHECKSUM_CRC32C:
     c->crc = luaws_crc32c((uint32_t)c->crc, ptr, len);

@@ -348,10 +348,10 @@ size_t luaws_exchange_on_read(char *dst, size_t size, size_t count, void *arg) {
   x->active_ms = x->loop->now_ms;
   if (x->expects && x->response.status == 0 && x->sent == 0)
     luaws_pool_note_silence(x->pool, x->request->host);
-  if (x->request->body.kind == LUAWS_STREAM_FUNCTION)
+  const struct luaws_stream *body = &x->request->body;
+  if (body->kind == LUAWS_STREAM_FUNCTION && !body->direct)
     return give_filled(x, dst, size * count);
-  ptrdiff_t n =
-      luaws_stream_read(&x->request->body, &x->sent, dst, size * count, &x->err);
+  ptrdiff_t n = luaws_stream_read(body, &x->sent, dst, size * count, &x->err);
   return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
@@ -449,20 +449,21 @@ int luaws_exchange_result(struct luaws_exchange *x, const struct luaws_response 
   return 0;
 }
 
-ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
+ptrdiff_t luaws_exchange_peek(struct luaws_exchange *x, const char **out,
                               struct luaws_error *err) {
   size_t there = x->body.len - x->body_read;
-  if (there == 0) {
-    if (!x->finished) return LUAWS_READ_AGAIN;
-    if (x->err.code)
-      return luaws_error_set(err, x->err.code, x->err.kind, "%s",
-                             luaws_error_message(&x->err));
-    return 0;
-  }
-  if (max > there) max = there;
-  memcpy(dst, x->body.ptr + x->body_read, max);
-  x->body_read += max;
-  there -= max;
+  *out = there ? x->body.ptr + x->body_read : NULL;
+  if (there) return (ptrdiff_t)there;
+  if (!x->finished) return LUAWS_READ_AGAIN;
+  if (x->err.code)
+    return luaws_error_set(err, x->err.code, x->err.kind, "%s",
+                           luaws_error_message(&x->err));
+  return 0;
+}
+
+void luaws_exchange_skip(struct luaws_exchange *x, size_t used) {
+  x->body_read += used;
+  size_t there = x->body.len - x->body_read;
   if (there == 0 && x->streamed) {
     x->body_read = 0;
     luaws_buf_truncate(&x->body, 0);
@@ -471,5 +472,15 @@ ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
     x->recv_paused = false;
     if (!x->finished) go_on(x);
   }
+}
+
+ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
+                              struct luaws_error *err) {
+  const char *from;
+  ptrdiff_t there = luaws_exchange_peek(x, &from, err);
+  if (there <= 0) return there;
+  if (max > (size_t)there) max = (size_t)there;
+  memcpy(dst, from, max);
+  luaws_exchange_skip(x, max);
   return (ptrdiff_t)max;
 }

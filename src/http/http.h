@@ -103,6 +103,11 @@ enum { LUAWS_READ_AGAIN = -100 };
    ReadTimeoutError, ConnectionClosedError, … */
 ptrdiff_t luaws_exchange_read(struct luaws_exchange *x, char *dst, size_t max,
                               struct luaws_error *err);
+/* The same without a copy: what is there, as it lies in the exchange's memory until the
+   next turn of the loop; how much of it was used is to be told by luaws_exchange_skip. */
+ptrdiff_t luaws_exchange_peek(struct luaws_exchange *x, const char **out,
+                              struct luaws_error *err);
+void luaws_exchange_skip(struct luaws_exchange *x, size_t used);
 /* Cancels what is under way. From its own stream function, it goes when that returns, and
    then releases the request's body, which it takes over. */
 void luaws_exchange_free(struct luaws_exchange *x);
