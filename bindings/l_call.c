@@ -100,6 +100,26 @@ static void push_body(struct l_writer *w) {
       NULL; /* the body's now; what is still needed of it lives as long as the body */
 }
 
+static void push_headers(lua_State *L, const struct luaws_headers *h) {
+  lua_createtable(L, 0, (int)h->count);
+  for (size_t i = 0; i < h->count; i++) {
+    l_push_text(L, h->items[i].name);
+    l_push_text(L, h->items[i].value);
+    lua_rawset(L, -3);
+  }
+}
+
+/* The URL, or { url, fields }. */
+static void push_presigned(lua_State *L, const struct luaws_call *call) {
+  lua_pushlstring(L, call->url.ptr, call->url.len);
+  if (call->presign != LUAWS_PRESIGN_POST) return;
+  lua_createtable(L, 0, 2);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "url");
+  push_headers(L, &call->post_fields);
+  lua_setfield(L, -2, "fields");
+}
+
 /* Pushes the result and returns true, or an error table and false. */
 static bool push_result(lua_State *L, struct l_call *c) {
   struct luaws_error err = {0};
@@ -109,7 +129,7 @@ static bool push_result(lua_State *L, struct l_call *c) {
     return c->given_ok;
   }
   if (call->presign && !call->error.code) {
-    lua_pushlstring(L, call->url.ptr, call->url.len);
+    push_presigned(L, call);
     return true;
   }
   struct l_writer w;
@@ -268,8 +288,9 @@ void l_call_push_method(lua_State *L, const struct luaws_operation *op) {
 }
 
 /* core.presign(client, operation name, params, seconds, http method or nil, context or
-   nil, more stages or nil) → URL. The listeners of params have been asked by the caller:
-   the last two are theirs. */
+   nil, more stages or nil, conditions or nil) → URL, or with conditions of a policy (JSON
+   texts, joined) { url, fields }. The listeners of params have been asked by the caller:
+   context and stages are theirs. */
 static int presign(lua_State *L) {
   struct l_client *client = l_client_check(L, CLIENT);
   luaL_checktype(L, 3, LUA_TTABLE);
@@ -284,15 +305,19 @@ static int presign(lua_State *L) {
   hooks |= (unsigned)luaL_optinteger(L, 7, 0);
   hooks &= (1u << LUAWS_HOOK_BEFORE_ENDPOINT) | (1u << LUAWS_HOOK_CHOOSE_SIGNER) |
            (1u << LUAWS_HOOK_BEFORE_SIGN);
-  lua_settop(L, 6);
+  struct luaws_str conditions = LUAWS_STR_NONE;
+  conditions.ptr = luaL_optlstring(L, 8, NULL, &conditions.len);
+  lua_settop(L, 8);
   lua_pushvalue(L, 3);
   lua_replace(L, PARAMS);
   struct l_call *c = new_call(L, op, hooks);
   lua_pushvalue(L, 6);
   lua_setiuservalue(L, -2, CONTEXT);
   lua_replace(L, CALL);
-  c->call->presign = true;
+  c->call->presign = conditions.ptr ? LUAWS_PRESIGN_POST : LUAWS_PRESIGN_URL;
   c->call->presign_expires_s = expires;
+  if (conditions.ptr)
+    c->call->post_conditions = luaws_arena_str(&c->call->arena, conditions);
   if (http_method.ptr)
     c->call->presign_method = luaws_arena_str(&c->call->arena, http_method);
   return call_continue(L, LUA_OK, 0);
@@ -304,15 +329,6 @@ static struct luaws_call *check_call(lua_State *L) {
   struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
   if (!c->call) l_raise(L, "ValueError", "the call is over");
   return c->call;
-}
-
-static void push_headers(lua_State *L, const struct luaws_headers *h) {
-  lua_createtable(L, 0, (int)h->count);
-  for (size_t i = 0; i < h->count; i++) {
-    l_push_text(L, h->items[i].name);
-    l_push_text(L, h->items[i].value);
-    lua_rawset(L, -3);
-  }
 }
 
 /* call:context() → the call's own table that its listeners share */
@@ -507,6 +523,16 @@ static int call_set_endpoint_param(lua_State *L) {
   return 0;
 }
 
+/* call:signer() → version, signing name, region, whether somebody asked for a version */
+static int call_signer(lua_State *L) {
+  const struct luaws_call *call = check_call(L);
+  l_push_text(L, call->signer.version);
+  l_push_text(L, call->signer.name);
+  l_push_text(L, call->signer.region);
+  lua_pushboolean(L, call->client->config->signature_version_configured);
+  return 4;
+}
+
 /* call:set_signature_version("v4" | "none") */
 static int call_set_signature_version(lua_State *L) {
   struct luaws_call *call = check_call(L);
@@ -680,6 +706,7 @@ void l_call_open(lua_State *L) {
       {"endpoint_builtins", call_endpoint_builtins},
       {"endpoint_params", call_endpoint_params},
       {"set_endpoint_param", call_set_endpoint_param},
+      {"signer", call_signer},
       {"set_signature_version", call_set_signature_version},
       {"set_keys", call_set_keys},
       {"answer", call_answer},

@@ -9,7 +9,7 @@
 #include "l_error.h"
 #include "l_session.h"
 #include "l_text.h"
-#include "sign/keys.h"
+#include "sign/digest.h"
 
 /* Pushes what is in the buffer and clears it. */
 static int push_buf(lua_State *L, struct luaws_buf *buf) {
@@ -53,25 +53,6 @@ static int parse_timestamp(lua_State *L) {
   if (!luaws_time_parse(l_check_text(L, 1), &seconds)) return 0;
   lua_pushnumber(L, seconds);
   return 1;
-}
-
-/* core.sign_text(credentials, day, region, service, text) → hex: SigV4's key for the day
-   ("20260131") put on any text, such as the policy of a form. */
-static int sign_text(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  struct luaws_str day = l_check_text(L, 2), region = l_check_text(L, 3),
-                   service = l_check_text(L, 4), text = l_check_text(L, 5);
-  struct luaws_str secret = l_option(L, 1, "secret_key");
-  struct luaws_key_cache *keys = luaws_key_cache_new();
-  EVP_MAC_CTX *mac =
-      keys ? luaws_key_cache_get(keys, secret, day, region, service) : NULL;
-  unsigned char code[LUAWS_SHA256_BYTES];
-  bool ok = mac && luaws_hmac(mac, text, code);
-  luaws_key_cache_free(keys);
-  if (!ok) return luaL_error(L, "not enough memory");
-  struct luaws_buf hex = {0};
-  luaws_hex_encode(&hex, (struct luaws_str){(const char *)code, sizeof code});
-  return push_buf(L, &hex);
 }
 
 enum { PIECE_BYTES = 1024 * 1024 };
@@ -156,7 +137,6 @@ void l_encode_open(lua_State *L) {
                                        {"percent_decode", percent_decode},
                                        {"md5", md5},
                                        {"parse_timestamp", parse_timestamp},
-                                       {"sign_text", sign_text},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -305,14 +305,22 @@ run[2] = function(emitter, event, call)
   emitter:tell(event.stage_name, event)
 end
 
+local function tell_signer(event, call)
+  event.signature_version, event.signing_name, event.region_name, event.signature_configured = call:signer()
+end
+
 run[3] = function(emitter, event, call)
+  tell_signer(event, call)
   local _, version = emitter:emit_until_response(event.stage_name, event)
   if version ~= nil then
     call:set_signature_version(version)
   end
 end
 
-run[4] = run[2]
+run[4] = function(emitter, event, call)
+  tell_signer(event, call)
+  run[2](emitter, event, call)
+end
 
 run[5] = function(emitter, event, call)
   event.request = request_of(call)

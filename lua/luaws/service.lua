@@ -3,6 +3,7 @@
 return {
   ["cognito-identity"] = true, ["sso-oidc"] = true, apigateway = true, autoscaling = true,
   cloudformation = true, cloudsearchdomain = true, cloudwatch = true, docdb = true, dsql = true, ec2 = true,
-  glacier = true, iam = true, logs = true, machinelearning = true, mturk = true, neptune = true, polly = true,
-  rds = true, route53 = true, s3 = true, s3control = true, socialmessaging = true, sts = true,
+  glacier = true, iam = true, importexport = true, logs = true, machinelearning = true, mturk = true,
+  neptune = true, polly = true, rds = true, route53 = true, s3 = true, s3control = true,
+  socialmessaging = true, sts = true,
 }

@@ -1,10 +1,12 @@
 -- Makes calls with clients of luaws and tells what would have been sent: the other side of
--- scripts/walk-clients.
+-- scripts/walk-clients and scripts/walk-signatures.
 --
 -- Reads JSON lines { service, client, method, params }, where client has the options of a client, and answers
 -- each with { requests = { { method, url, headers, body } }, error = { kind, message } }; what there is none
--- of is left out. Bytes are { ["$hex"] = … } both ways, and { ["$float"] = "NaN" }, { ["$integer"] = "…" },
--- { ["$map"] = true }, { ["$list"] = true } and { ["$stream"] = hex } stand for what JSON has no words for.
+-- of is left out. With { presign = { ExpiresIn, HttpMethod } } the answer is { result = url }; what methods
+-- named generate_… return is the result as well. Bytes are { ["$hex"] = … } both ways, and
+-- { ["$float"] = "NaN" }, { ["$integer"] = "…" }, { ["$map"] = true }, { ["$list"] = true } and
+-- { ["$stream"] = hex } stand for what JSON has no words for.
 local aws = require("luaws")
 local cjson = require("cjson")
 
@@ -61,15 +63,18 @@ local function value_of(value)
   return made
 end
 
-local session = aws.session({})
+local session
 
 local function make_client(question)
   local options = question.client
+  local time_s = options.time -- the clock stands still
+  session = not time_s and session or aws.session{ _clock = time_s and function() return time_s end }
   local client = session:client(question.service, {
     region_name = options.region,
     endpoint_url = options.endpoint_url,
     aws_access_key_id = "AKIDEXAMPLE",
     aws_secret_access_key = "the-secret",
+    aws_session_token = options.token,
     config = options.config,
   })
   local sent = {}
@@ -112,12 +117,19 @@ local function answer(question)
   for i = #sent, 1, -1 do
     sent[i] = nil
   end
-  client[question.method](client, value_of(question.params))
+  local params = value_of(question.params)
+  if question.presign then
+    local presign = question.presign
+    return client:generate_presigned_url(question.method, { Params = params, ExpiresIn = presign.ExpiresIn,
+      HttpMethod = presign.HttpMethod })
+  end
+  local result = client[question.method](client, params)
+  return question.method:find("^generate_") and result or nil
 end
 
 for line in io.lines() do
   local ok, err = pcall(answer, cjson.decode(line))
-  local out = { requests = known.sent and #known.sent > 0 and known.sent or nil }
+  local out = { requests = known.sent and #known.sent > 0 and known.sent or nil, result = ok and err or nil }
   if not ok then
     out.error = { kind = type(err) == "table" and err.kind or "bug", message = printable(err) }
   end

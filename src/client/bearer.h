@@ -1,17 +1,15 @@
-/* Services that want a token in place of a signature (httpBearerAuth): when, and where
-   the token comes from. */
+/* The tokens of services that want one in place of a signature (httpBearerAuth). */
 #ifndef LUAWS_CLIENT_BEARER_H
 #define LUAWS_CLIENT_BEARER_H
 
-#include "client/call.h"
+#include "client/client.h"
 
-/* By the model's auth, the order that is preferred, and what was said in code. A token in
-   the environment makes bedrock's services take it, unless the code says otherwise. */
-bool luaws_call_uses_bearer(const struct luaws_call *call);
+/* That of AWS_BEARER_TOKEN_<SIGNING NAME>, or NULL. */
+const char *luaws_client_variable_token(const struct luaws_client *c);
 
-/* The token for one request, as credentials whose `token` it is: that of
-   AWS_BEARER_TOKEN_<SIGNING NAME>, or the profile's sso_session's. FOUND, PENDING, or an
-   error: "NoAuthTokenError" when there is none. */
+/* The token for one request, as credentials whose `token` it is: that of the variable, or
+   the profile's sso_session's. FOUND, PENDING, or an error: "NoAuthTokenError" when there
+   is none. */
 int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter,
                        struct luaws_credentials **out, struct luaws_error *err);
 

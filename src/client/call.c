@@ -117,12 +117,18 @@ static int trace_recursion(struct luaws_call *call, struct luaws_error *err) {
   return ok ? 0 : luaws_error_memory(err);
 }
 
+/* By the signature that the service's model names. */
+static bool is_s3(const struct luaws_call *call) {
+  return luaws_str_starts(luaws_ref_text(&call->client->service->signature_version),
+                          LUAWS_STR("s3"));
+}
+
 /* S3 and its kin are asked whether they want a streamed body at all, before it is sent: a
    redirect or a refusal then costs no upload. */
 static int announce_body(struct luaws_call *call, struct luaws_error *err) {
   const struct luaws_stream *body = &call->request.body;
   if (!(call->operation->flags & LUAWS_OP_STREAM_IN) || call->presign ||
-      body->kind == LUAWS_STREAM_NONE || body->length == 0 || !luaws_call_is_s3(call))
+      body->kind == LUAWS_STREAM_NONE || body->length == 0 || !is_s3(call))
     return 0;
   /* botocore: text goes unannounced where no checksum comes with it (to Object Lambda).
    */
@@ -160,7 +166,7 @@ static int serialize(struct luaws_call *call, struct luaws_error *err) {
       rc = luaws_error_memory(err);
   }
   if (rc == 0) rc = luaws_call_ask_for_checksum(call, err);
-  if (rc == 0 && (call->operation->flags & LUAWS_OP_DISCOVERY_SOURCE) &&
+  if (rc == 0 && (call->operation->flags & LUAWS_OP_DISCOVERY_SOURCE) && !call->presign &&
       !luaws_headers_set(&req->headers, LUAWS_STR("x-amz-api-version"),
                          luaws_ref_text(&call->client->service->api_version)))
     rc = luaws_error_memory(err);
@@ -204,12 +210,12 @@ static int move_request(struct luaws_call *call, struct luaws_error *err) {
 }
 
 static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
-  if (!luaws_call_wants_credentials(call)) return 0;
+  if (call->signer.kind == LUAWS_SIGNER_NONE) return 0;
   luaws_credentials_release(call->credentials);
   call->credentials = NULL;
   call->credentials_waiter.wake = ready;
   call->credentials_waiter.arg = call;
-  int answer = luaws_call_uses_bearer(call)
+  int answer = call->signer.kind == LUAWS_SIGNER_BEARER
                    ? luaws_client_token(call->client, &call->credentials_waiter,
                                         &call->credentials, err)
                    : luaws_client_credentials(call->client, &call->credentials_waiter,
@@ -221,7 +227,8 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
    all is for the signature to complain about. */
 static int find_account(struct luaws_call *call, struct luaws_error *err) {
   if (!luaws_client_wants_account(call->client)) return 0;
-  int rc = get_credentials(call, err);
+  int rc = luaws_call_choose_signer(call, err);
+  if (rc == 0) rc = get_credentials(call, err);
   if (rc >= 0 || !err->kind || strcmp(err->kind, "NoCredentialsError") != 0) return rc;
   luaws_error_clear(err);
   return 0;
@@ -257,8 +264,9 @@ static int create_request(struct luaws_call *call, struct luaws_error *err) {
   if (call->retry.attempt > 0) {
     luaws_headers_remove(h, LUAWS_STR("amz-sdk-invocation-id"));
     luaws_headers_remove(h, LUAWS_STR("amz-sdk-request"));
-    if (luaws_call_wants_credentials(call))
+    if (call->signer.kind != LUAWS_SIGNER_NONE)
       luaws_headers_remove(h, LUAWS_STR("Authorization"));
+    if (call->signer.in_query) call->request.query = call->plain_query;
   }
   return name_user_agent(call, err);
 }
@@ -274,6 +282,14 @@ static int mark_attempt(struct luaws_call *call, struct luaws_error *err) {
                               luaws_str_from(call->invocation_id)) &&
             luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
   return ok ? 0 : luaws_error_memory(err);
+}
+
+static int sign(struct luaws_call *call, struct luaws_error *err) {
+  call->plain_query = call->request.query;
+  int rc = luaws_call_sign(call, err);
+  if (rc || call->presign) return rc;
+  rc = complete_user_agent(call, err);
+  return rc ? rc : mark_attempt(call, err);
 }
 
 static void timer_fired(void *arg) {
@@ -515,14 +531,19 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         return LUAWS_STEP_HOOK;
       break;
     case CHOOSE_SIGNER:
-      if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
+      if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) {
+        /* What is wrong with it may be what somebody listens for. */
+        if (luaws_call_choose_signer(call, &err)) luaws_error_clear(&err);
+        return LUAWS_STEP_HOOK;
+      }
       break;
     case BEFORE_SIGN:
-      if (by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, GET_CREDENTIALS))
+      rc = luaws_call_choose_signer(call, &err);
+      if (rc == 0 && by_way_of(call, LUAWS_HOOK_BEFORE_SIGN, GET_CREDENTIALS))
         return LUAWS_STEP_HOOK;
       break;
     case GET_CREDENTIALS:
-      if (luaws_call_wants_identity(call)) {
+      if (call->signer.s3express) {
         if (by_way_of(call, LUAWS_HOOK_IDENTITY, LIMIT_RATE)) return LUAWS_STEP_HOOK;
         rc =
             luaws_error_set(&err, LUAWS_E_CREDENTIALS, "UnsupportedSignatureVersionError",
@@ -537,9 +558,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (rc == 0) call->stage = SIGN;
       break;
     case SIGN:
-      rc = luaws_call_sign(call, &err);
-      if (rc == 0 && !call->presign) rc = complete_user_agent(call, &err);
-      if (rc == 0 && !call->presign) rc = mark_attempt(call, &err);
+      rc = sign(call, &err);
       if (rc == 0 && call->monitored) luaws_monitor_attempt_begins(call);
       if (rc || call->presign) {
         call->stage = FINISHED;

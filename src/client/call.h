@@ -9,6 +9,7 @@
 #define LUAWS_CLIENT_CALL_H
 
 #include "client/client.h"
+#include "client/signer.h"
 #include "endpoint/endpoint.h"
 #include "http/checksum.h"
 #include "protocol/event_frame.h"
@@ -35,6 +36,13 @@ enum luaws_hook {
   LUAWS_HOOK_IDENTITY = 16
 };
 
+/* What a call ends with instead of being sent. */
+enum luaws_presign {
+  LUAWS_PRESIGN_NOTHING,
+  LUAWS_PRESIGN_URL,  /* a URL that is signed, in `url` */
+  LUAWS_PRESIGN_POST, /* the fields of a form that uploads, and its `url` */
+};
+
 enum luaws_step {
   LUAWS_STEP_DONE, /* luaws_call_result tells how it ended */
   LUAWS_STEP_WAIT, /* step again after on_ready */
@@ -49,10 +57,12 @@ struct luaws_call {
   void *owner;
   unsigned hooks;       /* 1 << enum luaws_hook for each that somebody listens to */
   enum luaws_hook hook; /* after LUAWS_STEP_HOOK */
-  bool presign;         /* end with a presigned URL in `url` instead of sending */
+  enum luaws_presign presign;
   int64_t presign_expires_s;
   uint64_t features; /* used by this call: of who makes it, and what its stages add */
-  bool gather;       /* a streamed payload is read whole, into the response */
+  struct luaws_str
+      post_conditions; /* POST: of the policy, JSON texts with ", " between */
+  bool gather;         /* a streamed payload is read whole, into the response */
   struct luaws_str presign_method; /* overrides the model's; none = the model's */
 
   /* What the stages make, in their order. A hook may look at and change them. */
@@ -69,6 +79,8 @@ struct luaws_call {
   char idempotency_token[37];
   struct luaws_str
       signature_version; /* set by choose-signer: "v4", "none", …; none = decide */
+  struct luaws_signer signer;
+  struct luaws_str plain_query; /* without what a signature put into it */
   struct luaws_credentials *credentials;
   struct luaws_chain_waiter credentials_waiter;
   struct luaws_retry_state retry;
@@ -92,6 +104,7 @@ struct luaws_call {
   bool has_first_event;
   struct luaws_str initial;          /* the payload of its initial-response, or none */
   struct luaws_buf url;              /* presign */
+  struct luaws_headers post_fields;  /* PRESIGN_POST */
   struct luaws_error error;          /* final; code 0 = there is a response */
   struct luaws_monitored *monitored; /* for client-side monitoring; NULL when it is off */
 };

@@ -106,6 +106,10 @@ static int add_trailer(struct luaws_call *call, enum luaws_checksum_algorithm al
   struct luaws_buf text = {0};
   bool ok =
       luaws_headers_set(h, LUAWS_STR("X-Amz-Trailer"), luaws_checksum_header(algorithm));
+  /* Given by the caller it is the body's own, and not that of what is sent. */
+  const struct luaws_str *given = luaws_headers_get(h, LUAWS_STR("Content-Length"));
+  if (length < 0 && given && !luaws_str_to_int64(*given, &length)) length = -1;
+  luaws_headers_remove(h, LUAWS_STR("Content-Length"));
   if (length >= 0) {
     luaws_buf_append_int(&text, length);
     ok = ok && luaws_headers_set(h, LUAWS_STR("X-Amz-Decoded-Content-Length"),
@@ -214,7 +218,10 @@ int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   }
   note_algorithm(call, algorithm);
   bool streamed = call->operation->flags & LUAWS_OP_STREAM_IN;
-  if (streamed && luaws_str_is(r->scheme, "https"))
+  /* S3's old signature knows no trailers. */
+  bool old = luaws_str_is(call->client->config->signature_version, "s3") ||
+             luaws_str_is(call->client->config->signature_version, "s3-query");
+  if (streamed && !old && luaws_str_is(r->scheme, "https"))
     return add_trailer(call, algorithm, err);
   /* What can be read only once gets no checksum in front of it. */
   if (r->body.kind == LUAWS_STREAM_FUNCTION && !r->body.rewind) return 0;

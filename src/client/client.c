@@ -128,6 +128,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   int rc = c->keys ? 0 : luaws_error_memory(err);
   if (rc == 0) rc = find_service(c, options, err);
   if (rc == 0) rc = resolve_config(c, options, err);
+  if (rc == 0) rc = luaws_client_choose_signature(c, err);
   if (rc == 0) rc = find_endpoint_url(c, options, err);
   if (rc == 0) rc = take_credentials(c, options, err);
   if (rc == 0 && !c->nested) rc = luaws_session_note_region(session, c->region, err);

@@ -3,8 +3,6 @@
 #include <math.h>
 
 #include "base/time.h"
-#include "client/auth.h"
-#include "client/bearer.h"
 
 /* What a wrong time may look like: how far off the clock must be before it is blamed.
    Signatures are good for five minutes at least. */
@@ -36,7 +34,7 @@ bool luaws_call_learns_time(struct luaws_call *call, struct luaws_str code) {
       luaws_headers_get(&call->response.headers, LUAWS_STR("date"));
   double server_s;
   if (!date || !luaws_time_parse(*date, &server_s)) return false;
-  if (!luaws_call_wants_credentials(call) || luaws_call_uses_bearer(call)) return false;
+  if (call->signer.kind <= LUAWS_SIGNER_BEARER) return false;
   int64_t off_s = (int64_t)floor(server_s) - luaws_client_signing_time_s(c);
   for (size_t i = 0; i < sizeof complaints / sizeof *complaints; i++) {
     if (!luaws_str_is(code, complaints[i].code)) continue;

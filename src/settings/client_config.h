@@ -19,7 +19,8 @@ struct luaws_client_config {
   struct luaws_arena arena; /* owns every text below */
 
   struct luaws_str region_name;
-  struct luaws_str signature_version; /* "unsigned" sends no credentials */
+  struct luaws_str signature_version; /* "unsigned" sends no credentials. What nobody has
+                                         set a client fills in by its service */
   struct luaws_str user_agent;
   struct luaws_str user_agent_extra;
   struct luaws_str user_agent_appid;
@@ -73,6 +74,7 @@ struct luaws_client_config {
   /* Not keys of Config; set by luaws_client_config_resolve. */
   bool auth_scheme_preference_in_code;
   bool signature_version_in_code;
+  bool signature_version_configured;       /* in code or in the profile */
   struct luaws_str sts_regional_endpoints; /* "regional", "legacy" */
   struct luaws_str ca_bundle;
 };

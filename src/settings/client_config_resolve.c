@@ -267,7 +267,8 @@ static int resolve_auth_schemes(struct resolving *g) {
   struct luaws_buf list = {0};
   if (c->auth_scheme_preference.len == 0) c->auth_scheme_preference = LUAWS_STR_NONE;
   c->auth_scheme_preference_in_code = c->auth_scheme_preference.ptr != NULL;
-  c->signature_version_in_code = c->signature_version.len > 0;
+  c->signature_version_in_code = c->signature_version_configured =
+      c->signature_version.len > 0;
   int rc = fill_text(g, &c->auth_scheme_preference, LUAWS_SETTING_AUTH_SCHEME_PREFERENCE);
   struct luaws_str rest = c->auth_scheme_preference;
   if (rc || !rest.ptr) return rc;

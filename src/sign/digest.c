@@ -1,6 +1,7 @@
 #include "sign/digest.h"
 
 #include <openssl/core_names.h>
+#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -89,4 +90,10 @@ bool luaws_hmac(EVP_MAC_CTX *mac, struct luaws_str data,
   return EVP_MAC_init(mac, NULL, 0, NULL) &&
          EVP_MAC_update(mac, (const unsigned char *)data.ptr, data.len) &&
          EVP_MAC_final(mac, out, &len, LUAWS_SHA256_BYTES);
+}
+
+bool luaws_hmac_sha1(struct luaws_str key, struct luaws_str data,
+                     unsigned char out[LUAWS_SHA1_BYTES]) {
+  return HMAC(EVP_sha1(), key.len ? key.ptr : "", (int)key.len,
+              (const unsigned char *)data.ptr, data.len, out, NULL) != NULL;
 }

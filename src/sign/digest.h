@@ -1,5 +1,6 @@
 /* SHA-256 and HMAC-SHA-256 on contexts that are made once and used again: finding an
-   algorithm costs OpenSSL 3 more than hashing a small request. */
+   algorithm costs OpenSSL 3 more than hashing a small request. And HMAC-SHA1, which only
+   old signatures want. */
 #ifndef LUAWS_SIGN_DIGEST_H
 #define LUAWS_SIGN_DIGEST_H
 
@@ -8,7 +9,7 @@
 
 #include <openssl/evp.h>
 
-enum { LUAWS_SHA256_BYTES = 32 };
+enum { LUAWS_SHA256_BYTES = 32, LUAWS_SHA1_BYTES = 20 };
 
 /* A context of the one SHA-256, or NULL without memory. Freed with EVP_MD_CTX_free. */
 EVP_MD_CTX *luaws_sha256_new(void);
@@ -28,5 +29,8 @@ bool luaws_hmac_key(EVP_MAC_CTX *mac, const void *key, size_t len);
 /* One code with the key it has. */
 bool luaws_hmac(EVP_MAC_CTX *mac, struct luaws_str data,
                 unsigned char out[LUAWS_SHA256_BYTES]);
+
+bool luaws_hmac_sha1(struct luaws_str key, struct luaws_str data,
+                     unsigned char out[LUAWS_SHA1_BYTES]);
 
 #endif

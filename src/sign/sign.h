@@ -1,5 +1,5 @@
 /* Signing a request: AWS Signature Version 4 and 4A in headers and in the query
-   (presigned URLs), and bearer tokens. */
+   (presigned URLs), bearer tokens, and the versions before 4. */
 #ifndef LUAWS_SIGN_SIGN_H
 #define LUAWS_SIGN_SIGN_H
 
@@ -64,10 +64,36 @@ struct luaws_sign_opts {
 int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
                      const struct luaws_sign_opts *opts, struct luaws_error *err);
 
+/* The signature of a text, in hex, by SIGV4's key for a day ("20260131"), a region and a
+   service; LUAWS_E_MEMORY without memory. */
+int luaws_sigv4_sign_text(struct luaws_key_cache *c, struct luaws_str secret,
+                          struct luaws_str day, struct luaws_str region,
+                          struct luaws_str service, struct luaws_str text,
+                          struct luaws_buf *out);
+
 /* Signature Version 2: adds its parameters to the form in the body, in place of those of
    an earlier signature. */
 int luaws_sigv2_sign(struct luaws_request *req, const struct luaws_creds *creds,
                      int64_t time_s, struct luaws_error *err);
+
+/* Signature Version 3: X-Amzn-Authorization, over the date. */
+int luaws_sigv3_sign(struct luaws_request *req, const struct luaws_creds *creds,
+                     int64_t time_s, struct luaws_error *err);
+
+struct luaws_s3_v2_opts {
+  struct luaws_str resource; /* the path with the bucket, encoded: "/bucket/key" */
+  int64_t time_s;
+  bool in_query;     /* AWSAccessKeyId, Signature and Expires instead of Authorization */
+  int64_t expires_s; /* in_query: after how long */
+  struct luaws_buf *string_to_sign; /* filled when given */
+};
+/* S3's Signature Version 2: sets Date and Authorization (and x-amz-security-token), or
+   adds to the query. Errors as luaws_sigv4_sign. */
+int luaws_s3_v2_sign(struct luaws_request *req, const struct luaws_creds *creds,
+                     const struct luaws_s3_v2_opts *opts, struct luaws_error *err);
+/* The signature of a text, in base64; LUAWS_E_MEMORY without memory. */
+int luaws_s3_v2_sign_text(struct luaws_str secret, struct luaws_str text,
+                          struct luaws_buf *out);
 
 /* Sets "Authorization: Bearer <token>". "NoAuthTokenError" without a token. */
 int luaws_bearer_sign(struct luaws_request *req, struct luaws_str token,

@@ -14,14 +14,9 @@
 #include "base/time.h"
 #include "base/uri.h"
 #include "sign/keys.h"
+#include "sign/pairs.h"
 
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-/* A header or a pair of the query, ready to be sorted. */
-struct pair {
-  struct luaws_str name;
-  struct luaws_str value;
-};
 
 struct sign_state {
   struct luaws_request *req;
@@ -32,7 +27,7 @@ struct sign_state {
   struct luaws_str datetime;     /* "20260131T080000Z" */
   struct luaws_str scope;        /* "20260131/us-east-1/s3/aws4_request" */
   struct luaws_str payload;      /* what the last line of the canonical request says */
-  struct pair *headers;          /* to be signed, sorted by name in lower case */
+  struct luaws_pair *headers;    /* to be signed, sorted by name in lower case */
   size_t header_count;
   struct luaws_str signed_headers;            /* "host;x-amz-date" */
   char signature[2 * LUAWS_ECDSA_MOST_BYTES]; /* in hex */
@@ -82,42 +77,11 @@ static struct luaws_str keep(struct sign_state *st, const struct luaws_buf *b) {
   return b->failed ? LUAWS_STR_NONE : luaws_arena_str(st->req->arena, luaws_buf_str(b));
 }
 
-/* ---- sorting ---- */
-
-static int pair_cmp(const struct pair *a, const struct pair *b) {
-  int c = luaws_str_cmp(a->name, b->name);
-  return c ? c : luaws_str_cmp(a->value, b->value);
-}
-
-static int name_cmp(const struct pair *a, const struct pair *b) {
-  return luaws_str_cmp(a->name, b->name);
-}
-
-/* By insertion, which is stable: headers of one name stay in the order they were added.
-   There are rarely more than a dozen. */
-static void sort_pairs(struct pair *p, size_t count,
-                       int (*cmp)(const struct pair *, const struct pair *)) {
-  for (size_t i = 1; i < count; i++) {
-    struct pair it = p[i];
-    size_t j = i;
-    for (; j > 0 && cmp(&p[j - 1], &it) > 0; j--)
-      p[j] = p[j - 1];
-    p[j] = it;
-  }
-}
-
 /* ---- headers ---- */
-
-static struct luaws_str lower_copy(struct luaws_arena *arena, struct luaws_str s) {
-  char *p = luaws_arena_alloc(arena, s.len + 1);
-  for (size_t i = 0; p && i < s.len; i++)
-    p[i] = s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] + 32) : s.ptr[i];
-  return (struct luaws_str){p, p ? s.len : 0};
-}
 
 /* The Host header as it will be sent: lower case, no port that the scheme implies. */
 static struct luaws_str host_value(const struct luaws_request *req) {
-  struct luaws_str host = lower_copy(req->arena, req->host);
+  struct luaws_str host = luaws_lower_copy(req->arena, req->host);
   struct luaws_str port =
       luaws_str_is(req->scheme, "http") ? LUAWS_STR(":80") : LUAWS_STR(":443");
   if (luaws_str_ends(host, port)) host.len -= port.len;
@@ -131,21 +95,21 @@ static bool collect_headers(struct sign_state *st) {
   if (!st->headers) return false;
   bool has_host = false;
   for (size_t i = 0; i < h->count; i++) {
-    struct luaws_str name = lower_copy(arena, h->items[i].name);
+    struct luaws_str name = luaws_lower_copy(arena, h->items[i].name);
     if (!name.ptr) return false;
     if (is_one_of(name, unsigned_headers,
                   sizeof unsigned_headers / sizeof *unsigned_headers)) {
       continue;
     }
     has_host = has_host || luaws_str_is(name, "host");
-    st->headers[st->header_count++] = (struct pair){name, h->items[i].value};
+    st->headers[st->header_count++] = (struct luaws_pair){name, h->items[i].value};
   }
   if (!has_host) {
     struct luaws_str host = host_value(st->req);
     if (!host.ptr) return false;
-    st->headers[st->header_count++] = (struct pair){LUAWS_STR("host"), host};
+    st->headers[st->header_count++] = (struct luaws_pair){LUAWS_STR("host"), host};
   }
-  sort_pairs(st->headers, st->header_count, name_cmp);
+  luaws_pairs_sort(st->headers, st->header_count, false);
 
   struct luaws_buf *names = &st->cache->text;
   luaws_buf_reset(names);
@@ -158,20 +122,16 @@ static bool collect_headers(struct sign_state *st) {
   return st->signed_headers.ptr != NULL;
 }
 
-static bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
-}
-
 /* Trims, and makes one space of any white space within. */
 static void append_squeezed(struct luaws_buf *out, struct luaws_str s) {
   size_t i = 0;
   bool first = true;
   for (;;) {
-    while (i < s.len && is_space(s.ptr[i]))
+    while (i < s.len && luaws_is_space(s.ptr[i]))
       i++;
     if (i == s.len) return;
     size_t from = i;
-    while (i < s.len && !is_space(s.ptr[i]))
+    while (i < s.len && !luaws_is_space(s.ptr[i]))
       i++;
     if (!first) luaws_buf_append_char(out, ' ');
     luaws_buf_append(out, s.ptr + from, i - from);
@@ -181,7 +141,7 @@ static void append_squeezed(struct luaws_buf *out, struct luaws_str s) {
 
 static void append_headers(const struct sign_state *st, struct luaws_buf *out) {
   for (size_t i = 0; i < st->header_count; i++) {
-    const struct pair *h = &st->headers[i];
+    const struct luaws_pair *h = &st->headers[i];
     if (i && luaws_str_eq(h->name, h[-1].name)) {
       luaws_buf_append_char(out, ',');
     } else {
@@ -211,36 +171,16 @@ static void append_path(const struct sign_state *st, struct luaws_buf *out) {
   }
 }
 
-static size_t count_pairs(struct luaws_str query) {
-  size_t n = 1;
-  for (size_t i = 0; i < query.len; i++)
-    n += query.ptr[i] == '&';
-  return n;
-}
-
-/* The next "name=value" of *rest, the value none without "="; false at the end. Start
-   from the whole query. */
-static bool next_pair(struct luaws_str *rest, struct pair *out) {
-  if (!rest->ptr) return false;
-  ptrdiff_t end = luaws_str_find(*rest, '&');
-  struct luaws_str text = end < 0 ? *rest : luaws_str_sub(*rest, 0, (size_t)end);
-  *rest = end < 0 ? LUAWS_STR_NONE : luaws_str_sub(*rest, (size_t)end + 1, rest->len);
-  ptrdiff_t eq = luaws_str_find(text, '=');
-  out->name = eq < 0 ? text : luaws_str_sub(text, 0, (size_t)eq);
-  out->value = eq < 0 ? LUAWS_STR_NONE : luaws_str_sub(text, (size_t)eq + 1, text.len);
-  return true;
-}
-
 static bool append_query(const struct sign_state *st, struct luaws_buf *out) {
   struct luaws_str rest = st->req->query;
   if (rest.len == 0) return true;
-  struct pair *pairs =
-      luaws_arena_alloc(st->req->arena, count_pairs(rest) * sizeof *pairs);
+  struct luaws_pair *pairs =
+      luaws_arena_alloc(st->req->arena, luaws_query_count(rest) * sizeof *pairs);
   if (!pairs) return false;
   size_t count = 0;
-  while (next_pair(&rest, &pairs[count]))
+  while (luaws_query_next(&rest, &pairs[count]))
     count++;
-  sort_pairs(pairs, count, pair_cmp);
+  luaws_pairs_sort(pairs, count, true);
   for (size_t i = 0; i < count; i++) {
     if (i) luaws_buf_append_char(out, '&');
     luaws_buf_append_str(out, pairs[i].name);
@@ -469,10 +409,10 @@ static struct luaws_str token_param(const struct sign_state *st) {
    signature over its own encoding of what it read. */
 static bool keep_own_params(struct sign_state *st, struct luaws_buf *out) {
   struct luaws_str rest = st->req->query;
-  struct pair p;
+  struct luaws_pair p;
   struct luaws_buf name = {0};
   struct luaws_buf value = {0};
-  while (rest.len && next_pair(&rest, &p)) {
+  while (rest.len && luaws_query_next(&rest, &p)) {
     if (!p.name.len && !p.value.ptr) continue; /* "&&" */
     luaws_buf_reset(&name);
     luaws_buf_reset(&value);
@@ -552,4 +492,15 @@ int luaws_sigv4_sign(struct luaws_request *req, const struct luaws_creds *creds,
   if (rc == 0) rc = opts->presign ? sign_query(&st, err) : sign_headers(&st, err);
   if (st.cache != opts->cache) luaws_key_cache_free(st.cache);
   return rc;
+}
+
+int luaws_sigv4_sign_text(struct luaws_key_cache *c, struct luaws_str secret,
+                          struct luaws_str day, struct luaws_str region,
+                          struct luaws_str service, struct luaws_str text,
+                          struct luaws_buf *out) {
+  unsigned char code[LUAWS_SHA256_BYTES];
+  EVP_MAC_CTX *key = luaws_key_cache_get(c, secret, day, region, service);
+  if (!key || !luaws_hmac(key, text, code)) return LUAWS_E_MEMORY;
+  luaws_hex_encode(out, (struct luaws_str){(const char *)code, sizeof code});
+  return out->failed ? LUAWS_E_MEMORY : 0;
 }

@@ -1,5 +1,6 @@
 --- JSON as JMESPath needs it, where lua-cjson differs: integers stay integers, an empty array and an
---- empty object are told apart, and what is written has sorted keys and ASCII only.
+--- empty object are told apart, and what is written has sorted keys and ASCII only. Policies are
+--- written with it, too.
 local values = require("luaws.jmespath.values")
 
 local json = {}
@@ -188,7 +189,7 @@ local function quote_code(code)
 end
 
 local function quote(s)
-  s = s:gsub('[\0-\x1F"\\]', function(c) return QUOTED[c] or ("\\u%04x"):format(c:byte()) end)
+  s = s:gsub('[\0-\x1F\x7F"\\]', function(c) return QUOTED[c] or ("\\u%04x"):format(c:byte()) end)
   if not s:find("[\x80-\xFF]") then
     return '"' .. s .. '"'
   end
@@ -228,7 +229,7 @@ local function format_float(n)
   return sign .. digits:sub(1, exponent + 1) .. "." .. (fraction == "" and "0" or fraction)
 end
 
-local function write(value, out, depth)
+local function write(value, out, depth, space)
   if depth > MAX_DEPTH then
     error("a value nested too deep", 0)
   end
@@ -243,15 +244,15 @@ local function write(value, out, depth)
     out[#out + 1] = tostring(value)
   elseif kind == "array" then
     for i, item in ipairs(value) do
-      out[#out + 1] = i == 1 and "[" or ","
-      write(item, out, depth + 1)
+      out[#out + 1] = i == 1 and "[" or "," .. space
+      write(item, out, depth + 1, space)
     end
     out[#out + 1] = #value == 0 and "[]" or "]"
   elseif kind == "object" then
     local keys = values.sorted_keys(value)
     for i, key in ipairs(keys) do
-      out[#out + 1] = (i == 1 and "{" or ",") .. quote(tostring(key)) .. ":"
-      write(value[key], out, depth + 1)
+      out[#out + 1] = (i == 1 and "{" or "," .. space) .. quote(tostring(key)) .. ":" .. space
+      write(value[key], out, depth + 1, space)
     end
     out[#out + 1] = #keys == 0 and "{}" or "}"
   else
@@ -259,12 +260,16 @@ local function write(value, out, depth)
   end
 end
 
---- The JSON text of a value, without white space.
+--- A string in quotes, in ASCII.
+json.quote = quote
+
+--- The JSON text of a value, without white space, or with a space after each comma and colon.
 ---@param value any
+---@param spaced boolean|nil
 ---@return string
-function json.encode(value)
+function json.encode(value, spaced)
   local out = {}
-  write(value, out, 0)
+  write(value, out, 0, spaced and " " or "")
   return table.concat(out)
 end
 

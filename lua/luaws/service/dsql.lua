@@ -1,13 +1,14 @@
 --- Aurora DSQL: passwords made of credentials.
+local arguments = require("luaws.arguments")
 local token = require("luaws.service.token")
 
 local dsql = { methods = {} }
 
 local function method(name, action)
   return function(self, host, ...)
-    local opts = token.options(name, { "Hostname", "Region", "ExpiresIn" }, 1, host, ...)
+    local opts = arguments(name, { "Hostname", "Region", "ExpiresIn" }, 1, host, ...)
     return token.make(self, "dsql", opts.Hostname, { "Action=" .. action }, opts.Region,
-      opts.ExpiresIn or 900)
+      math.tointeger(opts.ExpiresIn or 900) or opts.ExpiresIn)
   end
 end
 

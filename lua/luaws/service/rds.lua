@@ -1,6 +1,7 @@
 --- RDS: copies from other regions, and passwords made of credentials.
 local core = require("luaws.core")
 local form = require("luaws.service.form")
+local arguments = require("luaws.arguments")
 local token = require("luaws.service.token")
 
 local rds = { methods = {} }
@@ -21,9 +22,10 @@ end
 ---@param ... any Port, DBUsername, Region
 ---@return string
 function rds.methods.generate_db_auth_token(self, host, ...)
-  local opts = token.options("generate_db_auth_token", { "DBHostname", "Port", "DBUsername", "Region" }, 3,
+  local opts = arguments("generate_db_auth_token", { "DBHostname", "Port", "DBUsername", "Region" }, 3,
     host, ...)
-  return token.make(self, "rds-db", ("%s:%s"):format(opts.DBHostname, tostring(opts.Port)),
+  local port = tostring(math.tointeger(opts.Port) or opts.Port)
+  return token.make(self, "rds-db", opts.DBHostname .. ":" .. port,
     { "Action=connect", "DBUser=" .. core.percent_encode(opts.DBUsername) }, opts.Region, 900)
 end
 

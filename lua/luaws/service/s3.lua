@@ -264,70 +264,12 @@ end
 
 -- ---- forms ----
 
-local function copy_list(list)
-  return table.move(list or {}, 1, #(list or {}), 1, {})
-end
-
-local POST_OPTIONS = { "Bucket", "Key", "Fields", "Conditions", "ExpiresIn" }
-
-local function post_options(first, ...)
-  if type(first) == "table" then
-    local known = {}
-    for _, name in ipairs(POST_OPTIONS) do
-      known[name] = true
-    end
-    for name in pairs(first) do
-      if not known[name] then
-        errors.raise("TypeError", "generate_presigned_post: %s",
-          require("luaws.nearest").message(tostring(name), POST_OPTIONS))
-      end
-    end
-    return first
-  end
-  local opts = { Bucket = first }
-  opts.Key, opts.Fields, opts.Conditions, opts.ExpiresIn = ...
-  return opts
-end
-
---- What a browser needs to upload to a bucket by a form.
+--- What a browser needs to upload to a bucket by a form; see luaws.presign.
 ---@param bucket string|table the name, or all arguments in one table
 ---@param ... any Key, Fields, Conditions, ExpiresIn = 3600
 ---@return table { url, fields }
 function s3.methods.generate_presigned_post(self, bucket, ...)
-  local opts = post_options(bucket, ...)
-  for _, name in ipairs{ "Bucket", "Key" } do
-    if type(opts[name]) ~= "string" then
-      errors.raise("TypeError", "generate_presigned_post needs %s, a string", name)
-    end
-  end
-  -- A presigned URL for the bucket tells everything but the signature of the policy.
-  local url = self:generate_presigned_url("head_bucket", { Params = { Bucket = opts.Bucket } })
-  local query = {}
-  for name, value in url:match("%?(.*)$"):gmatch("([^&=]+)=([^&]*)") do
-    query[name] = core.percent_decode(value)
-  end
-  local fields, conditions = {}, copy_list(opts.Conditions)
-  for name, value in pairs(opts.Fields or {}) do
-    fields[name] = value
-  end
-  fields.key = opts.Key
-  conditions[#conditions + 1] = { bucket = opts.Bucket }
-  local start = opts.Key:match("^(.*)%${filename}$")
-  conditions[#conditions + 1] = start and { "starts-with", "$key", start } or { key = opts.Key }
-  for _, name in ipairs{ "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Security-Token" } do
-    if query[name] then
-      fields[name:lower()] = query[name]
-      conditions[#conditions + 1] = { [name:lower()] = query[name] }
-    end
-  end
-  local expiration = os.date("!%Y-%m-%dT%H:%M:%SZ",
-    math.tointeger(core.parse_timestamp(query["X-Amz-Date"])) + (opts.ExpiresIn or 3600))
-  local policy = { expiration = expiration, conditions = conditions }
-  fields.policy = core.base64_encode(require("cjson").encode(policy))
-  local day, region, service = query["X-Amz-Credential"]:match("/(%d+)/([^/]+)/([^/]+)/aws4_request$")
-  fields["x-amz-signature"] =
-    core.sign_text(core.client_credentials(self), day, region, service, fields.policy)
-  return { url = url:match("^[^?]*"), fields = fields }
+  return require("luaws.presign").post(self, bucket, ...)
 end
 
 -- ---- transfers ----
