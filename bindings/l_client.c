@@ -4,6 +4,7 @@
 
 #include "client/endpoint_params.h"
 #include "l_call.h"
+#include "l_core.h"
 #include "l_error.h"
 #include "l_session.h"
 #include "l_text.h"
@@ -67,6 +68,46 @@ static const struct luaws_client_config *read_config(lua_State *L, int index) {
   return config;
 }
 
+#define REGION_WAIT_TYPE "luaws.core.region_wait"
+struct l_region_wait {
+  struct l_wait wait;
+  struct luaws_chain_waiter waiter;
+};
+
+static int region_wait_gc(lua_State *L) {
+  struct l_region_wait *w = luaL_checkudata(L, 1, REGION_WAIT_TYPE);
+  if (w->waiter.chain) luaws_chain_waiter_cancel(&w->waiter);
+  l_wait_clear(&w->wait, L);
+  return 0;
+}
+
+static int client_new(lua_State *L);
+
+/* The stack is client_new's: session, service, options; then the wait. */
+static int region_step(lua_State *L, int status, lua_KContext ctx) {
+  struct l_region_wait *w = luaL_checkudata(L, (int)ctx, REGION_WAIT_TYPE);
+  for (;;) {
+    lua_settop(L, (int)ctx);
+    const struct luaws_client_config *config = read_config(L, 3);
+    if (luaws_session_find_instance_region(l_session_check(L, 1), config, &w->waiter)) {
+      lua_settop(L, 3);
+      return client_new(L);
+    }
+    lua_settop(L, (int)ctx);
+    l_wait(L, &w->wait, ctx, region_step);
+  }
+}
+
+/* For defaults_mode "auto": the metadata service is asked first where this machine is. */
+static int wait_for_region(lua_State *L) {
+  lua_settop(L, 3);
+  struct l_region_wait *w = lua_newuserdatauv(L, sizeof *w, 0);
+  *w = (struct l_region_wait){.waiter = {.wake = l_wait_wake, .arg = &w->wait}};
+  l_wait_init(&w->wait, l_core(L));
+  luaL_setmetatable(L, REGION_WAIT_TYPE);
+  return region_step(L, LUA_OK, lua_gettop(L));
+}
+
 /* core.client(session, service, options) → a client without class or fields */
 static int client_new(lua_State *L) {
   struct luaws_session *session = l_session_check(L, 1);
@@ -89,6 +130,10 @@ static int client_new(lua_State *L) {
   };
   read_verify(L, 3, &o);
   o.config = read_config(L, 3);
+  if (!session->instance_region_known &&
+      luaws_client_config_wants_instance_region(o.config, session->settings)) {
+    return wait_for_region(L);
+  }
   struct luaws_error err = {0};
   if (luaws_client_new(session, service, &o, &c->client, &err))
     return l_error_raise(L, &err);
@@ -310,6 +355,10 @@ void l_client_open(lua_State *L) {
                                        {NULL, NULL}};
   luaL_newmetatable(L, CLIENT_TYPE);
   luaL_setfuncs(L, metamethods, 0);
+  lua_pop(L, 1);
+  luaL_newmetatable(L, REGION_WAIT_TYPE);
+  lua_pushcfunction(L, region_wait_gc);
+  lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
   luaL_newmetatable(L, CONFIG_TYPE);
   lua_pushcfunction(L, config_gc);

@@ -45,8 +45,10 @@ static int find_service(struct luaws_client *c, const struct luaws_client_option
 
 static int resolve_config(struct luaws_client *c, const struct luaws_client_options *o,
                           struct luaws_error *err) {
-  struct luaws_client_config_context context = {.settings = c->session->settings,
-                                                .region = o->region_name};
+  struct luaws_client_config_context context = {
+      .settings = c->session->settings,
+      .region = o->region_name,
+      .instance_region = luaws_str_from(c->session->instance_region)};
   const void *defaults;
   struct luaws_error no_defaults = {0};
   if (luaws_models_find(c->session->models, LUAWS_SECTION_DEFAULTS, LUAWS_STR_NONE,

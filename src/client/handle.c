@@ -48,6 +48,32 @@ static void hand_over(struct luaws_error *err, char **error) {
   luaws_error_clear(err);
 }
 
+static void on_ready(void *owner) {
+  ((struct luaws_handle *)owner)->ready = true;
+}
+
+static int wait_until_ready(struct luaws_handle *h, struct luaws_error *err) {
+  h->ready = false;
+  while (!h->ready) {
+    int n = luaws_loop_turn(h->loop, -1, err);
+    if (n < 0) return n;
+    if (n == 0 && !h->ready && !luaws_loop_busy(h->loop))
+      return luaws_error_set(err, LUAWS_E_IO, "RuntimeError",
+                             "the call waits for something that cannot happen");
+  }
+  return 0;
+}
+
+/* Where this machine runs, for settings that go by it. */
+static int find_region(struct luaws_handle *h, struct luaws_error *err) {
+  struct luaws_chain_waiter waiter = {.wake = on_ready, .arg = h};
+  int rc = 0;
+  while (rc == 0 && !luaws_session_find_instance_region(h->session, NULL, &waiter))
+    rc = wait_until_ready(h, err);
+  if (waiter.chain) luaws_chain_waiter_cancel(&waiter);
+  return rc;
+}
+
 static int open_handle(struct luaws_handle *h, const char *service,
                        const struct luaws_options *o, struct luaws_error *err) {
   struct luaws_buf path = {0};
@@ -72,6 +98,7 @@ static int open_handle(struct luaws_handle *h, const char *service,
   };
   struct luaws_client_options co = {.endpoint_url = luaws_str_from(o->endpoint_url)};
   rc = luaws_session_new(&so, &h->session, err);
+  if (rc == 0) rc = find_region(h, err);
   return rc ? rc
             : luaws_client_new(h->session, luaws_str_from(service), &co, &h->client, err);
 }
@@ -102,22 +129,6 @@ void luaws_close(struct luaws_handle *h) {
   luaws_loop_free(h->loop);
   luaws_pack_release(h->pack);
   free(h);
-}
-
-static void on_ready(void *owner) {
-  ((struct luaws_handle *)owner)->ready = true;
-}
-
-static int wait_until_ready(struct luaws_handle *h, struct luaws_error *err) {
-  h->ready = false;
-  while (!h->ready) {
-    int n = luaws_loop_turn(h->loop, -1, err);
-    if (n < 0) return n;
-    if (n == 0 && !h->ready && !luaws_loop_busy(h->loop))
-      return luaws_error_set(err, LUAWS_E_IO, "RuntimeError",
-                             "the call waits for something that cannot happen");
-  }
-  return 0;
 }
 
 static int identify(struct luaws_handle *h, struct luaws_call *call,

@@ -6,6 +6,7 @@
 #include "client/monitor.h"
 #include "client/nested.h"
 #include "credentials/cache.h"
+#include "credentials/instance.h"
 #include "credentials/sso_token.h"
 
 static int64_t system_now_s(void *arg) {
@@ -114,6 +115,8 @@ void luaws_session_release(struct luaws_session *s) {
   if (!s || --s->references) return;
   luaws_chain_free(s->chain);
   luaws_chain_free(s->token_chain);
+  luaws_chain_free(s->region_chain);
+  free(s->instance_region);
   luaws_credential_cache_free(s->provider_context.cache);
   free(s->first_region);
   luaws_monitor_free(s->monitor);
@@ -130,6 +133,33 @@ int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
   if (!s->first_region) return luaws_error_memory(err);
   s->provider_context.region = luaws_str_from(s->first_region);
   return 0;
+}
+
+bool luaws_session_find_instance_region(struct luaws_session *s,
+                                        const struct luaws_client_config *config,
+                                        struct luaws_chain_waiter *waiter) {
+  struct luaws_credentials *found = NULL;
+  struct luaws_error err = {0};
+  if (s->instance_region_known ||
+      !luaws_client_config_wants_instance_region(config, s->settings)) {
+    return true;
+  }
+  if (!s->region_chain) {
+    s->region_chain =
+        luaws_chain_new_single(&s->provider_context, &luaws_region_provider_instance);
+  }
+  if (!s->region_chain) {
+    s->instance_region_known = true;
+    return true;
+  }
+  int answer = luaws_chain_get(s->region_chain, waiter, &found, &err);
+  if (answer == LUAWS_PENDING) return false;
+  if (answer == LUAWS_FOUND)
+    s->instance_region = strndup(found->token.ptr, found->token.len);
+  luaws_credentials_release(found);
+  luaws_error_clear(&err); /* a region that cannot be found out is no failure */
+  s->instance_region_known = true;
+  return true;
 }
 
 int luaws_session_open_monitor(struct luaws_session *s, struct luaws_error *err) {

@@ -6,7 +6,7 @@
 #include "credentials/chain.h"
 #include "http/http.h"
 #include "model/model.h"
-#include "settings/settings.h"
+#include "settings/client_config.h"
 
 struct luaws_session_options {
   struct luaws_str access_key;
@@ -46,7 +46,10 @@ struct luaws_session {
   struct luaws_loop *loop;
   void (*on_free)(void *arg);
   void *on_free_arg;
-  char *first_region; /* of the first client, for STS */
+  char *first_region;               /* of the first client, for STS */
+  struct luaws_chain *region_chain; /* where this machine runs; made when first asked */
+  char *instance_region;            /* what it answered; NULL: nothing, or not asked */
+  bool instance_region_known;
   bool monitor_known; /* whether there is one was found out, for the first client */
   struct luaws_monitor *monitor; /* client-side monitoring; NULL when it is off */
   unsigned references;
@@ -62,6 +65,14 @@ void luaws_session_release(struct luaws_session *s);
 /* Roles are assumed in the region of the first client that was made: called for each. */
 int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
                               struct luaws_error *err);
+
+/* For defaults_mode "auto", before a client with this config (or NULL) is made: finds out
+   where this machine runs, once in a session's life. True when that is known, or not
+   wanted, or not to be found out; false when it is being asked for: then waiter will be
+   woken. */
+bool luaws_session_find_instance_region(struct luaws_session *s,
+                                        const struct luaws_client_config *config,
+                                        struct luaws_chain_waiter *waiter);
 
 /* Begins client-side monitoring when the settings ask for it: called for each client. */
 int luaws_session_open_monitor(struct luaws_session *s, struct luaws_error *err);

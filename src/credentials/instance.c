@@ -1,7 +1,9 @@
 /* The metadata service of an EC2 instance: a token (version 2 of the service; without one
-   it is asked as version 1 was), the name of the instance's role, the role's credentials.
-   What fails here is no error, since most machines have no such service: then there is
-   nothing here. */
+   it is asked as version 1 was), the name of the instance's role, the role's credentials;
+   or, after the token, the zone that the instance is in. What fails here is no error,
+   since most machines have no such service: then there is nothing here. */
+#include "credentials/instance.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +16,7 @@
 static const char TOKEN_PATH[] = "latest/api/token";
 static const char TOKEN_TTL_S[] = "21600";
 static const char ROLE_PATH[] = "latest/meta-data/iam/security-credentials/";
+static const char ZONE_PATH[] = "latest/meta-data/placement/availability-zone/";
 static const char V4_ADDRESS[] = "http://169.254.169.254";
 static const char V6_ADDRESS[] = "http://[fd00:ec2::254]";
 
@@ -21,11 +24,12 @@ static const char V6_ADDRESS[] = "http://[fd00:ec2::254]";
    down and hand out old ones, which still work. */
 enum { REFRESH_WINDOW_S = 10 * 60, MIN_JITTER_S = 120, MAX_JITTER_S = 600 };
 
-enum stage { GET_TOKEN, GET_ROLE, GET_KEYS };
+enum stage { GET_TOKEN, GET_ROLE, GET_KEYS, GET_ZONE };
 
 struct instance {
   enum stage stage;
-  struct luaws_buf base; /* closed by a slash */
+  enum stage after_token; /* GET_ROLE or GET_ZONE: what it is all for */
+  struct luaws_buf base;  /* closed by a slash */
   struct luaws_buf token;
   struct luaws_buf role;
   bool has_token;
@@ -99,7 +103,9 @@ static int send_request(struct luaws_provider_task *task, struct instance *i,
   bool put = i->stage == GET_TOKEN;
   struct luaws_buf url = {0};
   luaws_buf_append_str(&url, luaws_buf_str(&i->base));
-  luaws_buf_append_cstr(&url, put ? TOKEN_PATH : ROLE_PATH);
+  luaws_buf_append_cstr(&url, put                    ? TOKEN_PATH
+                              : i->stage == GET_ZONE ? ZONE_PATH
+                                                     : ROLE_PATH);
   if (i->stage == GET_KEYS) {
     luaws_percent_encode(&url, luaws_buf_str(&i->role), "+=,@/");
   }
@@ -138,7 +144,7 @@ static int without_token(struct luaws_provider_task *task, struct instance *i,
                            "Error retrieving metadata: Unable to retrieve token for use "
                            "in IMDSv2 call and IMDSv1 has been disabled");
   }
-  enter(i, GET_ROLE);
+  enter(i, i->after_token);
   return LUAWS_PENDING;
 }
 
@@ -180,7 +186,7 @@ static int take_token(struct luaws_provider_task *task, struct instance *i,
   }
   if (token.len == 0) return without_token(task, i, err);
   i->has_token = true;
-  enter(i, GET_ROLE);
+  enter(i, i->after_token);
   return i->token.failed ? luaws_error_memory(err) : LUAWS_PENDING;
 }
 
@@ -191,6 +197,25 @@ static int take_role(struct luaws_provider_task *task, struct instance *i,
   luaws_buf_append_str(&i->role, luaws_str_trim(r->body));
   enter(i, GET_KEYS);
   return i->role.failed ? luaws_error_memory(err) : LUAWS_PENDING;
+}
+
+/* "eu-west-1b" is in "eu-west-1". */
+static int take_zone(struct luaws_provider_task *task, struct instance *i,
+                     const struct luaws_response *r, struct luaws_credentials **out,
+                     struct luaws_error *err) {
+  struct luaws_str zone = r->body;
+  struct luaws_error why = {0};
+  if (r->status != 200) return missed_status(task, i, r->status, err);
+  if (zone.len < 2) return missed(task, i, "it answers with nothing", err);
+  const struct luaws_credentials_init init = {
+      .token = luaws_str_sub(zone, 0, zone.len - 1),
+      .method = luaws_str_from(task->provider->name)};
+  if (luaws_region_check(init.token, &why)) {
+    luaws_error_clear(&why);
+    return luaws_provider_pass(task, "the metadata service names no zone");
+  }
+  *out = luaws_credentials_new(&init);
+  return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
 static void extend(struct luaws_provider_task *task, int64_t *expiry_s) {
@@ -260,6 +285,8 @@ static int receive(struct luaws_provider_task *task, struct instance *i,
     return take_token(task, i, r, err);
   case GET_ROLE:
     return take_role(task, i, r, err);
+  case GET_ZONE:
+    return take_zone(task, i, r, out, err);
   case GET_KEYS:
     break;
   }
@@ -277,7 +304,8 @@ static void cancel(struct luaws_provider_task *task) {
   free(i);
 }
 
-static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
+static int begin(struct luaws_provider_task *task, enum stage after_token,
+                 struct luaws_error *err) {
   const char *disabled =
       luaws_settings_getenv(task->context->settings, "AWS_EC2_METADATA_DISABLED");
   if (disabled && luaws_str_eq_nocase(luaws_str_from(disabled), LUAWS_STR("true"))) {
@@ -287,6 +315,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   struct instance *i = calloc(1, sizeof *i);
   if (!i) return luaws_error_memory(err);
   task->state = i;
+  i->after_token = after_token;
   int rc = read_settings(task, i, err);
   if (rc) return rc;
   if (i->attempts < 1) {
@@ -296,21 +325,33 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   return LUAWS_PENDING;
 }
 
-static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
-                struct luaws_error *err) {
-  int rc = task->state ? LUAWS_PENDING : begin(task, err);
-  if (rc != LUAWS_PENDING) return rc;
+static int go_on(struct luaws_provider_task *task, struct luaws_credentials **out,
+                 struct luaws_error *err) {
   struct instance *i = task->state;
   for (;;) {
     if (luaws_fetch_sent(&i->fetch)) {
       if (!i->fetch.done) return LUAWS_PENDING;
-      rc = receive(task, i, out, err);
+      int rc = receive(task, i, out, err);
       if (rc != LUAWS_PENDING) return rc;
     }
-    rc = send_request(task, i, err);
+    int rc = send_request(task, i, err);
     if (rc < 0) return rc;
   }
 }
 
+static int step(struct luaws_provider_task *task, struct luaws_credentials **out,
+                struct luaws_error *err) {
+  int rc = task->state ? LUAWS_PENDING : begin(task, GET_ROLE, err);
+  return rc == LUAWS_PENDING ? go_on(task, out, err) : rc;
+}
+
+static int step_zone(struct luaws_provider_task *task, struct luaws_credentials **out,
+                     struct luaws_error *err) {
+  int rc = task->state ? LUAWS_PENDING : begin(task, GET_ZONE, err);
+  return rc == LUAWS_PENDING ? go_on(task, out, err) : rc;
+}
+
 const struct luaws_provider luaws_provider_instance = {"iam-role", "Ec2InstanceMetadata",
                                                        step, cancel, NULL};
+const struct luaws_provider luaws_region_provider_instance = {"instance-region", NULL,
+                                                              step_zone, cancel, NULL};

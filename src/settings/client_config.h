@@ -100,6 +100,10 @@ struct luaws_client_config_context {
                                         than "legacy"; may be NULL when there is none */
   struct luaws_str instance_region;  /* where this machine runs, when known: "auto" */
 };
+/* Is `instance_region` worth finding out for this config (which may be NULL)? Only for
+   defaults_mode "auto", where the environment does not tell the region. */
+bool luaws_client_config_wants_instance_region(const struct luaws_client_config *c,
+                                               struct luaws_settings *settings);
 /* Fills what is unset, region_name included, from settings and defaults, checks values
    that came from there, and turns a FIPS pseudo region into its region and
    use_fips_endpoint. Afterwards only what may really be absent is unset. LUAWS_E_CONFIG

@@ -111,15 +111,26 @@ static int resolve_region(struct resolving *g) {
   return rc;
 }
 
-/* Which region this program runs in, for the mode "auto". */
-static struct luaws_str current_region(struct resolving *g) {
-  const char *in = luaws_settings_getenv(g->settings, "AWS_EXECUTION_ENV");
-  const char *region = NULL;
-  if (in && in[0]) {
-    region = luaws_settings_getenv(g->settings, "AWS_REGION");
-    if (!region) region = luaws_settings_getenv(g->settings, "AWS_DEFAULT_REGION");
+/* Which region this program runs in, for the mode "auto", as far as the environment
+   tells. */
+static struct luaws_str region_in_environment(struct luaws_settings *s) {
+  const char *in = luaws_settings_getenv(s, "AWS_EXECUTION_ENV");
+  if (!in || !in[0]) return LUAWS_STR_NONE;
+  const char *region = luaws_settings_getenv(s, "AWS_REGION");
+  if (!region) region = luaws_settings_getenv(s, "AWS_DEFAULT_REGION");
+  return luaws_str_from(region);
+}
+
+bool luaws_client_config_wants_instance_region(const struct luaws_client_config *c,
+                                               struct luaws_settings *settings) {
+  struct luaws_str mode = c ? c->defaults_mode : LUAWS_STR_NONE;
+  struct luaws_error err = {0};
+  if (!mode.len) {
+    luaws_settings_text(settings, LUAWS_SETTING_DEFAULTS_MODE, &mode, &err);
+    luaws_error_clear(&err); /* told when the config is resolved */
   }
-  return region && region[0] ? luaws_str_from(region) : g->context->instance_region;
+  return luaws_str_eq_nocase(mode, LUAWS_STR("auto")) &&
+         !region_in_environment(settings).len;
 }
 
 static int resolve_defaults_mode(struct resolving *g) {
@@ -142,7 +153,8 @@ static int resolve_defaults_mode(struct resolving *g) {
   *mode = luaws_str_from(modes[i]);
   g->mode = i == 0 ? NULL : modes[i];
   if (i == 1) {
-    struct luaws_str here = current_region(g);
+    struct luaws_str here = region_in_environment(g->settings);
+    if (!here.len) here = g->context->instance_region;
     g->mode = here.len == 0                           ? "standard"
               : luaws_str_eq(here, g->c->region_name) ? "in-region"
                                                       : "cross-region";
