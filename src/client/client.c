@@ -208,6 +208,9 @@ int luaws_client_pool(struct luaws_client *c, struct luaws_pool **out,
       .proxy_https = proxy_for(g, "https"),
       .proxy_ca_bundle = text_or_null(g->proxies_config.proxy_ca_bundle),
       .proxy_client_cert = text_or_null(g->proxies_config.proxy_client_cert),
+      .proxy_client_key = text_or_null(g->proxies_config.proxy_client_key),
+      .proxy_forwards_https =
+          g->proxies_config.proxy_use_forwarding_for_https == LUAWS_YES,
       .tcp_keepalive = g->tcp_keepalive == LUAWS_YES,
   };
   int rc = luaws_pool_new(c->session->loop, &o, &c->pool, err);

@@ -21,9 +21,10 @@ static bool path_style(const struct luaws_client *c) {
 
 static bool dualstack(const struct luaws_client *c) {
   const struct luaws_client_config *g = c->config;
-  if (luaws_str_starts(c->service_name, LUAWS_STR("s3")) &&
-      is_on(g->s3.use_dualstack_endpoint))
-    return true;
+  bool s3 =
+      luaws_str_is(c->service_name, "s3") || luaws_str_is(c->service_name, "s3control");
+  if (s3 && (g->s3_dualstack_in_code || is_on(g->s3.use_dualstack_endpoint)))
+    return is_on(g->s3.use_dualstack_endpoint);
   return is_on(g->use_dualstack_endpoint);
 }
 

@@ -54,6 +54,9 @@ struct luaws_pool_options {
   const char *proxy_https;
   const char *proxy_ca_bundle;
   const char *proxy_client_cert;
+  const char *proxy_client_key;
+  bool
+      proxy_forwards_https; /* an https:// proxy is sent https:// URLs without a tunnel */
   bool tcp_keepalive;
 };
 struct luaws_pool;

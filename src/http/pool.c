@@ -138,6 +138,8 @@ static void set_trust(const struct luaws_pool *p, CURL *easy) {
   if (o->client_key) c->easy_setopt(easy, CURLOPT_SSLKEY, o->client_key);
   if (o->proxy_client_cert)
     c->easy_setopt(easy, CURLOPT_PROXY_SSLCERT, o->proxy_client_cert);
+  if (o->proxy_client_key)
+    c->easy_setopt(easy, CURLOPT_PROXY_SSLKEY, o->proxy_client_key);
 }
 
 static struct luaws_slot *new_slot(struct luaws_pool *p) {
@@ -429,9 +431,9 @@ int luaws_pool_new(struct luaws_loop *l, const struct luaws_pool_options *o,
   if (p->options.max_connections <= 0) p->options.max_connections = DEFAULT_CONNECTIONS;
   p->options.proxy_http = p->options.proxy_https =
       NULL; /* below, without their secrets */
-  const char **texts[] = {&p->options.ca_bundle, &p->options.client_cert,
-                          &p->options.client_key, &p->options.proxy_ca_bundle,
-                          &p->options.proxy_client_cert};
+  const char **texts[] = {&p->options.ca_bundle,         &p->options.client_cert,
+                          &p->options.client_key,        &p->options.proxy_ca_bundle,
+                          &p->options.proxy_client_cert, &p->options.proxy_client_key};
   bool ok =
       luaws_proxy_settings_init(&p->proxies, o->proxy_http, o->proxy_https, environ);
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

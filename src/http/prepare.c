@@ -7,6 +7,14 @@ static char *put(char *p, struct luaws_str s) {
   return p + s.len;
 }
 
+/* Is an https:// URL sent to its proxy as it is, for the proxy to open TLS? Only to one
+   that is itself spoken to over TLS. */
+static bool is_forwarded(const struct luaws_exchange *x) {
+  return x->proxy && x->pool->options.proxy_forwards_https &&
+         luaws_str_is(x->request->scheme, "https") &&
+         luaws_str_starts(x->proxy->url, LUAWS_STR("https://"));
+}
+
 static bool build_url(struct luaws_exchange *x) {
   const struct luaws_request *r = x->request;
   char *p = luaws_arena_alloc(&x->arena, r->scheme.len + r->host.len + r->path.len +
@@ -16,6 +24,16 @@ static bool build_url(struct luaws_exchange *x) {
   char *path = p = put(put(put(p, r->scheme), LUAWS_STR("://")), r->host);
   p = put(p, r->path);
   if (r->query.len) p = put(put(p, LUAWS_STR("?")), r->query);
+  if (is_forwarded(x)) {
+    /* To libcurl it is an http:// URL, which needs no tunnel. */
+    struct luaws_str rest = luaws_str_from(x->url + sizeof "https" - 1);
+    char *plain = luaws_arena_alloc(&x->arena, rest.len + sizeof "http");
+    if (!plain) return false;
+    put(put(plain, LUAWS_STR("http")), rest);
+    x->target = x->url;
+    x->url = plain;
+    return true;
+  }
   /* libcurl percent-encodes what is not ASCII: that would not be what was signed. */
   for (const char *q = path; q < p && !x->target; q++) {
     if ((unsigned char)*q >= 0x7f) {
@@ -121,7 +139,8 @@ static bool build_headers(struct luaws_exchange *x, struct framing *f) {
     f->has_accept |= luaws_str_eq_nocase(h->name, LUAWS_STR("accept"));
     ok = add_header(x, &tail, h->name, h->value);
   }
-  if (ok && !is_plain_host(r)) ok = add_header(x, &tail, LUAWS_STR("Host"), r->host);
+  if (ok && (is_forwarded(x) || !is_plain_host(r)))
+    ok = add_header(x, &tail, LUAWS_STR("Host"), r->host);
   const struct luaws_stream *body = &r->body;
   bool get = luaws_str_is(r->method, "GET"), head = luaws_str_is(r->method, "HEAD");
   bool none = body->kind == LUAWS_STREAM_NONE || (body->length == 0 && !f->chunked);

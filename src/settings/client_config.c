@@ -134,7 +134,8 @@ static int unknown_option(struct reading *g, const struct table *t,
   const char *nearest = t->options[0].name;
   size_t best = SIZE_MAX;
   for (size_t i = 0; i < t->count; i++) {
-    size_t d = distance(key, luaws_str_from(t->options[i].name));
+    struct luaws_str name = luaws_str_from(t->options[i].name);
+    size_t d = key.len && luaws_str_starts(name, key) ? 1 : distance(key, name);
     if (d >= best) continue;
     best = d;
     nearest = t->options[i].name;

@@ -378,6 +378,7 @@ int luaws_client_config_resolve(struct luaws_client_config *c,
                                 const struct luaws_client_config_context *context,
                                 struct luaws_error *err) {
   struct resolving g = {c, context, context->settings, err, NULL};
+  c->s3_dualstack_in_code = c->s3.use_dualstack_endpoint != LUAWS_UNSET;
   int rc = resolve_region(&g);
   if (rc == 0) rc = resolve_defaults_mode(&g);
   if (rc == 0) rc = resolve_mode_defaults(&g);
