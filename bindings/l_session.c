@@ -119,6 +119,7 @@ static int session_new(lua_State *L) {
       .data_path = l_option(L, 1, "data_path"),
       .home = l_option(L, 1, "_home"),
       .credential_cache = l_option(L, 1, "credential_cache"),
+      .lenient = lua_getfield(L, 1, "_lenient") == LUA_TBOOLEAN && lua_toboolean(L, -1),
       .pack = l_core_pack(L),
       .loop = l_core(L)->loop,
       .getenv = env ? table_getenv : NULL,
@@ -369,6 +370,7 @@ void l_session_open(lua_State *L) {
                                      {"remove_provider", l_credentials_remove},
                                      {"settings", l_settings_explain},
                                      {"endpoint_setting", l_settings_explain_endpoint},
+                                     {"files", l_settings_files},
                                      {"provider_notes", l_explain_providers},
                                      {"resolve_endpoint", session_resolve_endpoint},
                                      {NULL, NULL}};

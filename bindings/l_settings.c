@@ -6,6 +6,7 @@
 #include "l_session.h"
 #include "l_text.h"
 #include "l_value.h"
+#include "settings/region.h"
 #include "settings/variables.h"
 
 /* ---- one variable ---- */
@@ -190,11 +191,18 @@ static void fill_setting(lua_State *L, struct luaws_settings *s,
   const char *name = luaws_setting_name(id);
   lua_pushstring(L, name);
   lua_setfield(L, -2, "name");
-  if (luaws_settings_get(s, id, &v, &err)) {
+  int rc = id == LUAWS_SETTING_CA_BUNDLE ? luaws_settings_ca_bundle(s, &v, &err)
+                                         : luaws_settings_get(s, id, &v, &err);
+  if (rc) {
     set_error(L, &err);
     return;
   }
   set_source(L, &v);
+  if (id == LUAWS_SETTING_CA_BUNDLE && v.text.ptr) {
+    l_push_text(L, v.text);
+    lua_setfield(L, -2, "value");
+    return;
+  }
   if (v.source == LUAWS_FROM_NOWHERE) return;
   l_writer_begin(&w, L);
   if (luaws_settings_write(s, luaws_str_from(name), LUAWS_LOOK_EVERYWHERE, &w.base,
@@ -217,20 +225,66 @@ int l_settings_explain(lua_State *L) {
   return 1;
 }
 
+/* AWS_ENDPOINT_URL_S3 */
+static void push_endpoint_variable(lua_State *L, struct luaws_str service) {
+  struct luaws_buf name = {0};
+  luaws_buf_append_cstr(&name, "AWS_ENDPOINT_URL_");
+  size_t from = name.len;
+  luaws_service_settings_name(service, &name);
+  for (size_t i = from; i < name.len; i++) {
+    if (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') name.ptr[i] -= 'a' - 'A';
+  }
+  l_push_text(L, luaws_buf_str(&name));
+  luaws_buf_clear(&name);
+}
+
 int l_settings_explain_endpoint(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
+  struct luaws_str service = l_check_text(L, 2);
   struct luaws_error err = {0};
   struct luaws_setting v = {0};
-  int rc = luaws_settings_endpoint_url(s->settings, l_check_text(L, 2), &v, &err);
+  int rc = luaws_settings_endpoint_url(s->settings, service, &v, &err);
   lua_createtable(L, 0, 5);
   if (rc) {
     set_error(L, &err);
-  } else {
-    set_source(L, &v);
-    if (v.text.ptr) {
-      l_push_text(L, v.text);
-      lua_setfield(L, -2, "value");
-    }
+    return 1;
+  }
+  set_source(L, &v);
+  if (v.source == LUAWS_FROM_VARIABLE && strcmp(v.variable, "AWS_ENDPOINT_URL") != 0) {
+    push_endpoint_variable(L, service);
+    lua_setfield(L, -2, "variable");
+  }
+  if (v.text.ptr) {
+    l_push_text(L, v.text);
+    lua_setfield(L, -2, "value");
   }
   return 1;
+}
+
+static void push_file(lua_State *L, const struct luaws_ini *file) {
+  lua_createtable(L, 0, 2);
+  l_set_text(L, "path", file->path);
+  lua_pushboolean(L, file->found);
+  lua_setfield(L, -2, "found");
+}
+
+int l_settings_files(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  const struct luaws_profiles *files;
+  const struct luaws_ini_section *profile;
+  struct luaws_error err = {0};
+  int rc = luaws_settings_profiles(s->settings, &files, &err);
+  if (rc == 0) {
+    lua_createtable(L, 2, 0);
+    push_file(L, &files->config);
+    lua_rawseti(L, -2, 1);
+    push_file(L, &files->credentials);
+    lua_rawseti(L, -2, 2);
+    rc = luaws_settings_profile(s->settings, &profile, &err);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_pushstring(L, rc ? luaws_error_message(&err) : NULL);
+  luaws_error_clear(&err);
+  return 2;
 }

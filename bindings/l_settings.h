@@ -21,5 +21,8 @@ int l_settings_full_config(lua_State *L);
 int l_settings_explain(lua_State *L);
 /* session:endpoint_setting(service) → { value, source, … } or nil */
 int l_settings_explain_endpoint(lua_State *L);
+/* session:files() → { { path, found }, … }, the config and the credentials file, or nil
+   when they cannot be read; and what is wrong with them or with the profile, or nil */
+int l_settings_files(lua_State *L);
 
 #endif

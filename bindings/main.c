@@ -152,11 +152,15 @@ static void set_text(lua_State *L, const char *name, const char *value) {
 /* The default session that the flags ask for, of the module at index 1. */
 static void set_default_session(lua_State *L) {
   bool has_defaults = options.endpoint_url || options.no_sign_request;
-  if (!options.profile && !options.region && !has_defaults) return;
+  if (!options.profile && !options.region && !has_defaults && !options.explain) return;
   lua_getfield(L, 1, "setup_default_session");
   lua_newtable(L);
   set_text(L, "profile_name", options.profile);
   set_text(L, "region_name", options.region);
+  if (options.explain) { /* what cannot be read is explained, too */
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "_lenient");
+  }
   lua_call(L, 1, 0);
   if (!has_defaults) return;
   lua_getfield(L, 1, "default_session");

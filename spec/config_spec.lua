@@ -535,6 +535,27 @@ describe("each option of a client", function()
     end
   end)
 
+  it("can be a default of all clients of a session", function()
+    local session = aws.session{ _env = {}, _home = "/nowhere", region_name = "eu-west-1" }
+    assert.is_nil(session:get_default_client_config())
+    local default = { connect_timeout = 3, region_name = "us-east-2", s3 = { addressing_style = "path",
+      use_arn_region = false } }
+    session:set_default_client_config(default)
+    default.connect_timeout = 4
+    assert.same(3, session:get_default_client_config().connect_timeout)
+    local plain = session:client("s3").meta
+    assert.same({ 3, "us-east-2", "path", false }, { plain.config.connect_timeout, plain.region_name,
+      plain.config.s3.addressing_style, plain.config.s3.use_arn_region })
+    local own = session:client("s3", { config = { read_timeout = 5, s3 = { addressing_style = "virtual" } } })
+    assert.same({ 3, 5, "virtual" }, { own.meta.config.connect_timeout, own.meta.config.read_timeout,
+      own.meta.config.s3.addressing_style })
+    assert.is_nil(own.meta.config.s3.use_arn_region) -- a block is replaced whole, as by botocore's merge
+    assert.equal(3, session:resource("s3").meta.client.meta.config.connect_timeout)
+    session:set_default_client_config(nil)
+    assert.equal(60, session:client("s3").meta.config.connect_timeout)
+    assert.equal("TypeError", raised(session.set_default_client_config, session, "x").kind)
+  end)
+
   it("is refused by name, with the nearest that there is", function()
     for wrong, right in pairs{ retrys = "retries", conect_timeout = "connect_timeout", proxy = "proxies",
       region = "region_name", signature = "signature_version", use_fips = "use_fips_endpoint" } do

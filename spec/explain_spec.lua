@@ -2,6 +2,7 @@
 local aws = require("luaws")
 local child = require("spec.support.child")
 local machine = require("spec.support.machine")
+local server = require("spec.support.server")
 
 local NOW, raised = machine.NOW, machine.raised
 
@@ -83,6 +84,74 @@ describe("session:explain", function()
     local c = session:explain().credentials
     assert.equal("explicit", c.method)
     assert.equal("not asked", c.providers[1].answer)
+  end)
+
+  it("tells the endpoints of services, from variables and from the section of the profile", function()
+    local w <close> = machine.new("[default]\nservices = local\nendpoint_url = http://all.test\n"
+      .. "[services local]\ns3 =\n  endpoint_url = http://me:hush@s3.test\nec2 =\n  endpoint_url =\n",
+      { AWS_ENDPOINT_URL_ELASTIC_BEANSTALK = "http://beanstalk.test", REQUESTS_CA_BUNDLE = "/ca.pem" })
+    local explanation = w.session():explain()
+    local found = {}
+    for _, setting in ipairs(explanation.settings) do
+      if setting.name:find("^endpoint_url") then
+        found[setting.name] = { setting.value, setting.from }
+      end
+    end
+    local file = w.home .. "/.aws/config"
+    assert.same({ endpoint_url = { "http://all.test", file .. ":3" },
+      ["endpoint_url.s3"] = { "http://me:****@s3.test", file .. ":6" },
+      ["endpoint_url.elasticbeanstalk"] = { "http://beanstalk.test", "AWS_ENDPOINT_URL_ELASTIC_BEANSTALK" } },
+      found)
+    assert.same({ "/ca.pem", "REQUESTS_CA_BUNDLE" }, { explanation.settings.ca_bundle.value,
+      explanation.settings.ca_bundle.from })
+    w.env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS = "true"
+    assert.matches("endpoint_url.s3.*ignored: ignore_configured_endpoint_urls",
+      tostring(w.session():explain()))
+  end)
+
+  it("tells of the files, and what is wrong with them or the profile, once", function()
+    for _, case in ipairs{
+      { "[default]\nregion = x\nregion\n", {}, "/.aws/config, line 3: " },
+      { "[default]\nregion = x\n", { AWS_PROFILE = "nope" }, "The config profile (nope) could not be found" },
+      { "[default]\nservices = nope\n", {}, '"nope" services configuration does not exist' },
+    } do
+      local w <close> = machine.new(case[1], case[2])
+      w.env.AWS_RETRY_MODE = "legacy"
+      local page = tostring(w.session{ _lenient = true }:explain())
+      local first = page:find(case[3], 1, true)
+      assert(first, page)
+      local settings = page:sub(1, page:find("\ncredentials:", 1, true))
+      assert.is_nil(settings:find(case[3], first + 1, true))
+      assert.matches("retry_mode +legacy +AWS_RETRY_MODE", page)
+    end
+    local w <close> = machine.new("[default]\n")
+    assert.same({ { path = w.home .. "/.aws/config", found = true },
+      { path = w.home .. "/.aws/credentials", found = false } }, w.session():explain().files)
+    assert.matches("/.aws/credentials (not there)", tostring(w.session():explain()), 1, true)
+  end)
+
+  it("asks the network for nothing but credentials", function()
+    local metadata = server.start()
+    local w <close> = machine.new(nil, { AWS_DEFAULTS_MODE = "auto", AWS_CSM_ENABLED = "true",
+      AWS_EC2_METADATA_SERVICE_ENDPOINT = metadata.url, AWS_EC2_METADATA_DISABLED = "false",
+      AWS_ACCESS_KEY_ID = "AKENV", AWS_SECRET_ACCESS_KEY = "hush" })
+    assert.equal("env", w.session():explain().credentials.method)
+    assert.same({}, metadata:requests())
+    metadata:stop()
+  end)
+
+  it("is printed by luaws --explain even of files that are broken, and of no such profile", function()
+    local w <close> = machine.new("region = x\n")
+    for _, flags in ipairs{ "", " --profile nope", " --region eu-west-3" } do
+      local page = child.output{ "sh", "-c", "exec env -i HOME=" .. child.quote(w.home)
+        .. " AWS_EC2_METADATA_DISABLED=true " .. child.quote(os.getenv("LUAWS_BUILD") .. "/luaws")
+        .. " --explain" .. flags }
+      assert.matches("Unable to parse config file: " .. w.home .. "/.aws/config, line 1", page, 1, true)
+    end
+    machine.write(w.home .. "/.aws/config", "[default]\nregion = eu-west-3\n")
+    local page = child.output{ "env", "-i", "HOME=" .. w.home, "AWS_EC2_METADATA_DISABLED=true",
+      os.getenv("LUAWS_BUILD") .. "/luaws", "--explain", "--profile", "nope" }
+    assert.matches("The config profile (nope) could not be found", page, 1, true)
   end)
 
   it("is what luaws --explain prints", function()

@@ -55,6 +55,77 @@ json.dump(out, sys.stdout)]])
     assert.matches("mars-1", err.message, 1, true)
   end)
 
+  it("answers odd questions as boto3 does", function()
+    local west = { region_name = "us-east-1" }
+    local questions = {
+      { west, "get_available_regions", { "ec2", "nope" } },
+      { west, "get_available_regions", { "s3", "aws-us-gov", true } },
+      { west, "get_partition_for_region", { "mars-1" } },
+      { west, "get_partition_for_region", { "fips-us-east-1" } },
+      { west, "get_partition_for_region", { "" } },
+      { west, "get_partition_for_region", { "us-west-99" } },
+      { west, "get_partition_for_region", { "aws-global" } },
+      { west, "client", { "runtime.sagemaker" } },
+      { west, "client", { "iam" } },
+      { west, "client", { "s3" }, { api_version = "1999-01-01" } },
+      { west, "client", { "ec2" }, { region_name = "fips-us-east-1" } },
+      { west, "client", { "ec2" }, { region_name = "us-gov-west-1-fips" } },
+      { west, "client", { "ec2" }, { region_name = "us east" } },
+      { west, "client", { "ec2" }, { region_name = "123" } },
+      { west, "client", { "ec2" }, { region_name = "-x" } },
+      { west, "client", { "ec2" }, { aws_access_key_id = "a" } },
+      { west, "client", { "ec2" }, { aws_secret_access_key = "a" } },
+      { west, "client", { "ec2" }, { aws_session_token = "a" } },
+      { {}, "client", { "ec2" } },
+      { { aws_account_id = "1" }, "client", { "ec2" } },
+      { { profile_name = "nope" }, "client", { "ec2" } },
+      { { profile_name = "default" }, "client", { "ec2" } },
+      { west, "resource", { "sqss" } },
+      { west, "resource", { "sts" } },
+      { west, "resource", { "s3" }, { api_version = "1999-01-01" } },
+    }
+    local expected = python([[
+out = []
+for q in json.loads(sys.argv[1]):
+    try:
+        answer = getattr(boto3.Session(**(q[0] or {})), q[1])(*q[2], **(q[3] if len(q) > 3 else {}))
+        if q[1] == "client":
+            m = answer.meta
+            answer = [m.service_model.service_name, m.region_name, m.endpoint_url]
+        out.append({"answer": answer})
+    except Exception as e:
+        out.append({"kind": type(e).__name__, "message": str(e)})
+json.dump(out, sys.stdout)]], cjson.encode(questions))
+    for i, q in ipairs(questions) do
+      local args = { table.unpack(q[3]) }
+      if q[2] == "get_available_regions" then
+        args = { q[3][1], { partition = q[3][2], allow_non_regional = q[3][3] } }
+      elseif q[4] then
+        args[2] = q[4]
+      end
+      local ok, answer = pcall(function()
+        local opts = { _env = {}, _home = "/nowhere" }
+        for name, value in pairs(q[1]) do
+          opts[name] = value
+        end
+        local s = aws.session(opts)
+        return s[q[2]](s, table.unpack(args))
+      end)
+      if ok and q[2] == "client" then
+        local m = answer.meta
+        answer = { m.service_model.service_name, m.region_name, m.endpoint_url }
+      end
+      local what = cjson.encode(q)
+      if ok then
+        assert.same(expected[i].answer, answer, what)
+      else
+        -- It is called otherwise here.
+        local message = expected[i].message:gsub("a boto3%.client%('(%w+)'%)", 'aws.client("%1")')
+        assert.same({ expected[i].kind, message }, { answer.kind, answer.message }, what)
+      end
+    end
+  end)
+
   it("names the nearest of what it does not know", function()
     local s = session()
     for _, case in ipairs{

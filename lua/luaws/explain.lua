@@ -34,14 +34,35 @@ local function without_password(value)
   return value
 end
 
-local function settings(core)
-  local all = core:settings()
-  local endpoint = core:endpoint_setting("")
-  endpoint.name = "endpoint_url"
-  all[#all + 1] = endpoint
+--- The URLs of services that are not that of all of them, from variables or a `services` section.
+local function service_endpoints(session, general, add)
+  for _, name in ipairs(session:get_available_services()) do
+    local endpoint = session._core:endpoint_setting(name)
+    if endpoint.error ~= general.error or endpoint.value ~= general.value then
+      endpoint.name = "endpoint_url." .. name
+      add(endpoint)
+    end
+  end
+end
+
+local function settings(session)
+  local all = session._core:settings()
+  local ignored = false
+  local function add(setting)
+    all[#all + 1] = setting
+  end
   for _, setting in ipairs(all) do
+    ignored = ignored or setting.name == "ignore_configured_endpoint_urls" and setting.value == true
+  end
+  local count = #all
+  local endpoint = session._core:endpoint_setting("")
+  endpoint.name = "endpoint_url"
+  add(endpoint)
+  service_endpoints(session, endpoint, add)
+  for i, setting in ipairs(all) do
     setting.value = without_password(setting.value)
     setting.from = not setting.error and describe_source(setting) or nil
+    setting.ignored = i > count and setting.value and ignored or nil
     all[setting.name] = setting
   end
   return all
@@ -72,15 +93,20 @@ end
 
 --- Explains a session. Looks for its credentials when that was not done yet.
 ---@param session table
----@return table explanation `profile_name`; `settings`, a sequence (also by name) of `name`, `value`,
----  `source` ("argument", "variable", "file", "default", "not set"), `from` (variable, or file and line), or
----  `error`; `credentials` with `method`, `access_key` and the like (masked) or `error`, and `providers`, a
+---@return table explanation `profile_name`; `files`, a sequence of `path` and `found`; `error`, what is wrong
+---  with files or profile; `settings`, a sequence (also by name) of `name`, `value`, `source` ("argument",
+---  "variable", "file", "default", "not set"), `from` (variable, or file and line), or `error`, with
+---  `endpoint_url` and, for services with one of their own, `endpoint_url.s3`; `credentials` with
+---  `method`, `access_key` and the like (masked) or `error`, and `providers`, a
 ---  sequence of `name`, `answer` ("found", "passed", "failed", "not asked"), `why`. Printed, it is a page to
 ---  read
 function explain.session(session)
+  local files, wrong = session._core:files()
   return setmetatable({
     profile_name = session._core:profile_name(),
-    settings = settings(session._core),
+    files = files,
+    error = wrong,
+    settings = settings(session),
     credentials = credentials(session),
   }, explanation_mt)
 end
@@ -97,15 +123,26 @@ local function shown(value)
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
-local function add_settings(lines, all, wanted)
+-- What is wrong with the files is said once, and not of each setting.
+local function add_settings(lines, all, wanted, known_error)
   for _, setting in ipairs(all) do
     local said = setting.source == "argument" or setting.source == "variable" or setting.source == "file"
     if setting.error then
-      lines[#lines + 1] = wanted and ("  %-36s ! %s"):format(setting.name, setting.error) or nil
+      local new = wanted and setting.error ~= known_error
+      lines[#lines + 1] = new and ("  %-36s ! %s"):format(setting.name, setting.error) or nil
     elseif said == wanted and setting.source ~= "not set" then
-      lines[#lines + 1] = ("  %-36s %-28s %s"):format(setting.name, shown(setting.value), setting.from)
+      local ignored = setting.ignored and " (ignored: ignore_configured_endpoint_urls)" or ""
+      lines[#lines + 1] = ("  %-36s %-28s %s%s"):format(setting.name, shown(setting.value), setting.from,
+        ignored)
     end
   end
+end
+
+local function add_files(lines, explanation)
+  for _, file in ipairs(explanation.files or {}) do
+    lines[#lines + 1] = ("  %s%s"):format(file.path, file.found and "" or " (not there)")
+  end
+  lines[#lines + 1] = explanation.error and "  ! " .. explanation.error or nil
 end
 
 local MARKS = { found = "+", passed = "-", failed = "!", ["not asked"] = " " }
@@ -128,8 +165,10 @@ local function add_credentials(lines, c)
 end
 
 function explanation_mt:__tostring()
-  local lines = { "profile: " .. self.profile_name, "settings:" }
-  add_settings(lines, self.settings, true)
+  local lines = { "profile: " .. self.profile_name, "files:" }
+  add_files(lines, self)
+  lines[#lines + 1] = "settings:"
+  add_settings(lines, self.settings, true, self.error)
   lines[#lines + 1] = "settings left at their default:"
   add_settings(lines, self.settings, false)
   lines[#lines + 1] = "credentials:"

@@ -147,6 +147,27 @@ local function with_defaults(self, opts)
   return merged
 end
 
+--- The config table that all clients of this session begin with; nil when there is none.
+function Session:get_default_client_config()
+  local defaults = rawget(self, "_client_defaults")
+  return defaults and defaults.config
+end
+
+--- Gives all clients that are made from now on a config table; a key of a client's own replaces that of this
+--- one, with all that is below it.
+---@param config table|nil the keys of botocore.config.Config
+function Session:set_default_client_config(config)
+  if config ~= nil and type(config) ~= "table" then
+    errors.raise("TypeError", "set_default_client_config takes a table, not a %s", type(config))
+  end
+  local defaults, copy = rawget(self, "_client_defaults") or {}, config and {}
+  for name, value in pairs(config or {}) do
+    copy[name] = value
+  end
+  defaults.config = copy
+  rawset(self, "_client_defaults", defaults)
+end
+
 --- Makes a client.
 ---@param name string the service: "ec2"
 ---@param opts table|nil region_name, api_version, use_ssl, verify, endpoint_url, aws_access_key_id,

@@ -122,7 +122,7 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   c->references = 1;
   c->nested = options->nested;
   c->session = c->nested ? session : luaws_session_acquire(session);
-  c->service_name = luaws_arena_str(&c->arena, service);
+  c->service_name = luaws_arena_str(&c->arena, luaws_service_alias(service));
   c->verify_path = luaws_arena_str(&c->arena, options->verify_path);
   c->no_verify = options->no_verify;
   c->no_ssl = options->no_ssl;

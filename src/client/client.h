@@ -38,7 +38,7 @@ struct luaws_client {
   const struct luaws_node *partitions;       /* partitions.json */
   const struct luaws_node *legacy_endpoints; /* endpoints.json */
   const struct luaws_protocol *protocol;
-  struct luaws_str service_name; /* as asked for */
+  struct luaws_str service_name; /* of the model's folder */
   struct luaws_str region; /* what the endpoint rules get; none for a service without */
   struct luaws_str meta_region; /* what scripts see: "aws-global" for a global service */
   struct luaws_str signing_region;

@@ -37,6 +37,10 @@ static int find_models(struct luaws_session *s, const struct luaws_session_optio
   s->models = luaws_models_new(o->pack);
   if (!s->models) return luaws_error_memory(err);
   int rc = luaws_settings_text(s->settings, LUAWS_SETTING_DATA_PATH, &configured, err);
+  if (rc == LUAWS_E_CONFIG && o->lenient) {
+    luaws_error_clear(err);
+    rc = 0;
+  }
   if (rc == 0) rc = add_folders(s, o->data_path, err);
   if (rc == 0) rc = add_folders(s, configured, err);
   if (rc == 0) rc = add_folders(s, LUAWS_STR("~/.aws/models"), err);
@@ -69,7 +73,7 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
       !luaws_settings_override(s->settings, LUAWS_SETTING_REGION, o->region_name)) {
     rc = luaws_error_memory(err);
   }
-  if (rc == 0 && o->profile_name.ptr) {
+  if (rc == 0 && o->profile_name.ptr && !o->lenient) {
     const struct luaws_ini_section *profile;
     rc = luaws_settings_profile(s->settings, &profile, err);
   }

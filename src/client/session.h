@@ -28,6 +28,9 @@ struct luaws_session_options {
   void *prompt_arg;
   /* A folder where credentials of roles are kept for other processes; none = nowhere. */
   struct luaws_str credential_cache;
+  /* Files and a profile that cannot be read are no failure, for whoever only wants to be
+     told what is wrong with them. */
+  bool lenient;
   void (*on_free)(void *arg); /* once, when the session is gone; may be NULL */
   void *on_free_arg;
   const struct luaws_provider

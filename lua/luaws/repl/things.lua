@@ -21,8 +21,9 @@ local LAZY_MODULES = {
 }
 local SESSION_METHODS = {
   "client", "get_available_partitions", "get_available_regions", "get_available_resources",
-  "get_available_services", "get_config_variable", "get_credentials", "get_partition_for_region",
-  "resolve_endpoint", "resource", "set_config_variable", "sign_request",
+  "get_available_services", "get_config_variable", "get_credentials", "get_default_client_config",
+  "get_partition_for_region", "resolve_endpoint", "resource", "set_config_variable",
+  "set_default_client_config", "sign_request",
 }
 local SESSION_FIELDS = { "available_profiles", "events", "full_config", "profile_name", "region_name" }
 local CLIENT_METHODS = {
