@@ -166,6 +166,17 @@ describe("resource", function()
     assert.same({ "feed_bird", { BirdId = "b", Portion = 4 } }, client.calls[4])
   end)
 
+  it("does not call without what should come from its data, unless the caller gives it", function()
+    local service, client = open { { Birds = { {} } }, { Birds = { {} } }, { Eaten = 1 } }
+    local bird = service:Bird("b")
+    assert.same({ "ParamValidationError", "Parameter validation failed:\nzoo.Bird(id='b') has no Size in its "
+      .. "data, from which the parameter Portion is taken" }, { failure(bird.feed, bird) })
+    assert.equal(1, #client.calls)
+    bird.meta.data = nil
+    assert.equal(1, bird:feed { Portion = 2 })
+    assert.same({ "feed_bird", { BirdId = "b", Portion = 2 } }, client.calls[3])
+  end)
+
   it("says how to call a method that was called without its object", function()
     local cage = open():Cage("c")
     assert.same({ "TypeError", "clean is a method: call it as object:clean{...}" },

@@ -45,7 +45,7 @@ function action.new(family, model)
   local handler = model.resource and response.handler(family, model.resource, operation)
     or response.raw_handler(model.path)
   return function(object, given)
-    local params = response.fill_params(object, model.request.params, {})
+    local params = response.fill_params(object, model.request.params, {}, given)
     action.override(params, given)
     return handler(object, params, action.call(object.meta.client, operation, params))
   end
@@ -86,7 +86,7 @@ end
 function action.waiter_method(member)
   return function(object, given)
     check_arguments(member.name, object, given)
-    local params = action.override(response.fill_params(object, member.model.params, {}), given)
+    local params = action.override(response.fill_params(object, member.model.params, {}, given), given)
     waiter.get(object.meta.client, core.xform_name(member.model.waiterName)):wait(params)
   end
 end

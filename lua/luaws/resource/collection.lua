@@ -110,7 +110,7 @@ function Collection:pages()
   local given = deep_copy(self._params)
   local limit, page_size = given.limit, given.page_size
   given.limit, given.page_size = nil, nil
-  local params = response.fill_params(self._parent, self._kind.params, {})
+  local params = response.fill_params(self._parent, self._kind.params, {}, given)
   merge(params, given, true)
   local next_answer = answers_of(self, params, limit, page_size)
   local count, finished = 0, false
@@ -209,7 +209,7 @@ local function run_batch(self, model, handler, given)
   for page in self:pages() do
     local params = {}
     for i, object in ipairs(page) do
-      response.fill_params(object, model.request.params, params, i)
+      response.fill_params(object, model.request.params, params, given, i)
     end
     if next(params) == nil then
       break

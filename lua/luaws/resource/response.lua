@@ -26,19 +26,32 @@ end
 
 local CONSTANTS = { string = true, integer = true, boolean = true }
 
+-- What a parameter gets from the object's data. A call without what says what it is about would be
+-- another call, so that data which lacks it is an error, unless the caller gives that member himself.
+local function from_data(object, item, given)
+  local value = response.data_member(object, item.path)
+  local member = item.target:match("^[^.%[]*")
+  if value == nil and (given or {})[member] == nil then
+    errors.raise("ParamValidationError", "Parameter validation failed:\n%s has no %s in its data, from which "
+      .. "the parameter %s is taken", tostring(object), item.path, item.target)
+  end
+  return value
+end
+
 --- Puts what a model's `params` say into params.
 ---@param object table
 ---@param sources table|nil a sequence of { target, source, name, path, value }
 ---@param params table changed and returned
+---@param given table|nil the caller's own parameters, which will be set over these
 ---@param index integer|nil the object's place in its page, from 1
 ---@return table params
-function response.fill_params(object, sources, params, index)
+function response.fill_params(object, sources, params, given, index)
   for _, item in ipairs(sources or {}) do
     local source = item.source
     if source == "identifier" then
       param_path.build(params, item.target, object[core.xform_name(item.name)], index)
     elseif source == "data" then
-      param_path.build(params, item.target, response.data_member(object, item.path), index)
+      param_path.build(params, item.target, from_data(object, item, given), index)
     elseif CONSTANTS[source] then
       param_path.build(params, item.target, item.value, index)
     elseif source ~= "input" then
