@@ -17,10 +17,12 @@ local function python()
   return path
 end
 
-local port, handle = child.start({ python(), "spec/support/moto_server.py" }, "moto's server")
+local moto_python = python()
+local port, handle = child.start({ moto_python, "spec/support/moto_server.py" }, "moto's server")
 local moto = {
   port = math.tointeger(tonumber(port)),
   url = "http://127.0.0.1:" .. port,
+  python = moto_python,
   _handle = handle,
 }
 
