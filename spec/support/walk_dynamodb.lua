@@ -1,6 +1,7 @@
 -- Writes and reads items of DynamoDB and makes conditions with luaws: the other side of
 -- scripts/walk-dynamodb, which says what is asked for. Values are told as AttributeValues with hexadecimal
--- bytes; a double's text begins with an f. Whether a number is written as an integer, a float or a number object is left to chance.
+-- bytes; a double's text begins with an f. Whether a number is written as an integer, a float or a number
+-- object is left to chance.
 local aws = require("luaws")
 local cjson = require("cjson")
 local expression = require("luaws.dynamodb.expression")

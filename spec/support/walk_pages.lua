@@ -1,8 +1,9 @@
 -- Pages and waits with clients of luaws, given answers made up: the other side of scripts/walk-pages.
 --
 -- Reads JSON lines { service, operation, params, answers, kind } and answers each with { calls, result,
--- error, … }. kind is "pages" (all of them), "full" (build_full_result), "search" and "iters" (its `expression`, or
--- its result keys), and "wait" (for `waiter`). Calls get the answers in order, the last again and again.
+-- error, … }. kind is "pages" (all of them), "full" (build_full_result), "search" and "iters" (its
+-- `expression`, or its result keys), and "wait" (for `waiter`). Calls get the answers in order, the last
+-- again and again.
 local aws = require("luaws")
 local cjson = require("cjson")
 local core = require("luaws.core")
