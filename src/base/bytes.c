@@ -1,7 +1,9 @@
 #include "base/bytes.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +79,23 @@ bool luaws_str_to_int64(struct luaws_str s, int64_t *out) {
   return true;
 }
 
+/* What travels has a decimal point, whatever locale a host has set. (locale_t)0 without
+   memory: then it is the host's. */
+static locale_t plain_locale(void) {
+  static _Atomic(locale_t) kept;
+  locale_t plain = atomic_load(&kept);
+  if (plain) return plain;
+  locale_t made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (!made || atomic_compare_exchange_strong(&kept, &plain, made)) return made;
+  freelocale(made);
+  return plain;
+}
+
+static double read_double(const char *text, char **end) {
+  locale_t plain = plain_locale();
+  return plain ? strtod_l(text, end, plain) : strtod(text, end);
+}
+
 bool luaws_str_to_double(struct luaws_str s, double *out) {
   if (luaws_str_is(s, "NaN")) return *out = NAN, true;
   if (luaws_str_is(s, "Infinity")) return *out = INFINITY, true;
@@ -89,7 +108,7 @@ bool luaws_str_to_double(struct luaws_str s, double *out) {
   if (!text) return false;
   memcpy(text, s.ptr, s.len);
   text[s.len] = 0;
-  *out = strtod(text, &end);
+  *out = read_double(text, &end);
   bool whole = end == text + s.len;
   if (text != local) free(text);
   return whole;
@@ -171,10 +190,12 @@ void luaws_buf_append_double(struct luaws_buf *b, double n) {
   if (isnan(n)) return luaws_buf_append_cstr(b, "NaN");
   if (isinf(n)) return luaws_buf_append_cstr(b, n > 0 ? "Infinity" : "-Infinity");
   char text[32];
+  locale_t plain = plain_locale(), callers = plain ? uselocale(plain) : (locale_t)0;
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, n);
-    if (strtod(text, NULL) == n) break;
+    if (read_double(text, NULL) == n) break;
   }
+  if (callers) uselocale(callers);
   luaws_buf_append_cstr(b, text);
 }
 

@@ -215,7 +215,9 @@ local function format_float(n)
       break
     end
   end
-  local sign, digits, exponent = text:match("^(%-?)([%d.]+)e([+-]%d+)$")
+  -- Between the first digit and the others is the locale's decimal point.
+  local sign, first, others, exponent = text:match("^(%-?)(%d)%D*(%d*)e([+-]%d+)$")
+  local digits = others == "" and first or first .. "." .. others
   exponent = tonumber(exponent)
   if exponent < -4 or exponent >= 16 then
     return ("%s%se%s%02d"):format(sign, digits, exponent < 0 and "-" or "+", math.abs(exponent))
