@@ -236,8 +236,9 @@ bool luaws_time_parse(struct luaws_str text, double *seconds) {
   struct luaws_time t;
   double number;
   if (luaws_str_to_double(text, &number)) {
+    if (!luaws_time_split(number, &t)) return false;
     *seconds = number;
-    return luaws_time_split(number, &t);
+    return true;
   }
   struct cursor c = {text.ptr, text.ptr + text.len};
   int offset;

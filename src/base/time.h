@@ -25,7 +25,8 @@ double luaws_time_join(const struct luaws_time *t);
 /* Any of: a number of seconds ("1422172800", "1.4e9", "-0.5"); ISO 8601, extended or
    basic, with a fraction and an offset ("2015-01-25T08:00:00.5+01:00"; without one it is
    UTC; a date alone is midnight); RFC 822, 1123 and 850 and asctime's form ("Sun, 25 Jan
-   2015 08:00:00 GMT"). White space around it is skipped. False for anything else. */
+   2015 08:00:00 GMT"). White space around it is skipped. False, and *seconds left as it
+   was, for anything else. */
 bool luaws_time_parse(struct luaws_str text, double *seconds);
 
 /* What cannot be formatted (NaN, year 10000) leaves out as it is and is false. */
