@@ -192,16 +192,41 @@ static struct luaws_header *find_header(struct luaws_exchange *x, struct luaws_s
   return NULL;
 }
 
-/* Repeated headers become one, joined as urllib3 shows them. */
+/* Repeated headers become one, joined as urllib3 shows them. There may be thousands of
+   one name: the room for its value doubles. */
 static bool append_value(struct luaws_exchange *x, struct luaws_header *h,
                          struct luaws_str between, struct luaws_str more) {
   size_t len = h->value.len + between.len + more.len;
-  char *p = luaws_arena_alloc(&x->arena, len + 1);
-  if (!p) return false;
-  memcpy(p, h->value.ptr, h->value.len);
-  memcpy(p + h->value.len, between.ptr, between.len);
-  memcpy(p + h->value.len + between.len, more.ptr, more.len);
-  h->value = (struct luaws_str){p, len};
+  size_t *room = &x->value_rooms[h - x->response.headers.items];
+  if (len >= *room) {
+    char *p = luaws_arena_alloc(&x->arena, 2 * len + 1);
+    if (!p) return false;
+    memcpy(p, h->value.ptr, h->value.len);
+    h->value.ptr = p;
+    *room = 2 * len + 1;
+  }
+  char *end = (char *)h->value.ptr + h->value.len;
+  memcpy(end, between.ptr, between.len);
+  memcpy(end + between.len, more.ptr, more.len);
+  end[between.len + more.len] = 0;
+  h->value.len = len;
+  return true;
+}
+
+static bool reserve_header(struct luaws_exchange *x) {
+  struct luaws_headers *h = &x->response.headers;
+  if (h->count < x->header_cap) return true;
+  size_t cap = x->header_cap ? x->header_cap * 2 : 16;
+  struct luaws_header *items = luaws_arena_alloc(&x->arena, cap * sizeof *items);
+  size_t *rooms = luaws_arena_alloc(&x->arena, cap * sizeof *rooms);
+  if (!items || !rooms) return false;
+  if (h->count) {
+    memcpy(items, h->items, h->count * sizeof *items);
+    memcpy(rooms, x->value_rooms, h->count * sizeof *rooms);
+  }
+  h->items = items;
+  x->value_rooms = rooms;
+  x->header_cap = cap;
   return true;
 }
 
@@ -219,14 +244,8 @@ static bool add_response_header(struct luaws_exchange *x, struct luaws_str line)
   }
   struct luaws_header *old = find_header(x, name);
   if (old) return append_value(x, old, LUAWS_STR(", "), value);
-  if (h->count == x->header_cap) {
-    size_t cap = x->header_cap ? x->header_cap * 2 : 16;
-    struct luaws_header *items = luaws_arena_alloc(&x->arena, cap * sizeof *items);
-    if (!items) return false;
-    if (h->count) memcpy(items, h->items, h->count * sizeof *items);
-    h->items = items;
-    x->header_cap = cap;
-  }
+  if (!reserve_header(x)) return false;
+  x->value_rooms[h->count] = 0; /* it stands in its line */
   h->items[h->count++] = (struct luaws_header){name, value};
   return true;
 }

@@ -43,6 +43,13 @@ static bool is_proxys(const struct luaws_exchange *x, CURLcode code) {
   return status / 100 != 2;
 }
 
+/* libcurl has limits of its own for a line of the head (which it calls a lack of memory)
+   and for all of them. */
+static bool is_heads(const struct luaws_exchange *x, CURLcode code, const char *reason) {
+  if (!x->requested || x->head_done) return false;
+  return code == CURLE_OUT_OF_MEMORY || strstr(reason, "Too large response headers");
+}
+
 void luaws_failure_explain(struct luaws_exchange *x, CURLcode code) {
   const struct luaws_request *r = x->request;
   struct luaws_buf url = {0};
@@ -55,7 +62,11 @@ void luaws_failure_explain(struct luaws_exchange *x, CURLcode code) {
                            ? x->slot->message
                            : x->pool->curl->easy_strerror(code);
 
-  if (code == CURLE_OUT_OF_MEMORY) {
+  if (is_heads(x, code, reason)) {
+    luaws_error_set(&x->err, LUAWS_E_HTTP, "HTTPClientError",
+                    "An HTTP Client raised an unhandled exception: the headers of the "
+                    "response are too large");
+  } else if (code == CURLE_OUT_OF_MEMORY) {
     luaws_error_memory(&x->err);
   } else if (is_proxys(x, code)) {
     luaws_error_set(&x->err,

@@ -88,6 +88,7 @@ struct luaws_exchange {
   int64_t fill_end; /* position in the stream after it */
   struct luaws_response response;
   size_t header_cap, header_bytes;
+  size_t *value_rooms; /* of each header: what a value that was joined may take */
   struct luaws_buf body;
   size_t body_read;       /* of body: handed out */
   uint64_t body_received; /* in all */

@@ -2,6 +2,9 @@
    is to be framed. All of it lives in the exchange's arena. */
 #include "http/pool.h"
 
+/* libcurl takes no longer one, and calls it a lack of memory. */
+enum { MAX_URL_BYTES = 7 * 1000 * 1000 };
+
 static char *put(char *p, struct luaws_str s) {
   if (s.len) memcpy(p, s.ptr, s.len);
   return p + s.len;
@@ -108,6 +111,10 @@ int luaws_request_check(const struct luaws_request *r, struct luaws_error *err) 
     return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
                            "Invalid endpoint: %.*s://%.*s", LUAWS_STR_ARG(r->scheme),
                            LUAWS_STR_ARG(r->host));
+  if (r->host.len + r->path.len + r->query.len > MAX_URL_BYTES)
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "the URL is longer than %d bytes: %.*s://%.*s", MAX_URL_BYTES,
+                           LUAWS_STR_ARG(r->scheme), LUAWS_STR_ARG(r->host));
   return 0;
 }
 
