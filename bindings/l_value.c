@@ -15,13 +15,15 @@ static lua_State *state(struct luaws_reader *r) {
   return ((struct l_reader *)r)->L;
 }
 
-/* Whether nothing but items comes after the last of them: one look for a plain sequence.
- */
+/* Whether there is nothing but the items 1 to length: no names among them, and none that
+   stands where a list of that length does not reach. */
 static bool only_items(lua_State *L, lua_Integer length) {
-  lua_pushinteger(L, length);
+  luaL_checkstack(L, 3, "parameters are nested too deep");
+  lua_pushnil(L);
   while (lua_next(L, -2)) {
     lua_pop(L, 1);
-    if (lua_isinteger(L, -1)) continue; /* a sequence that was not filled in order */
+    lua_Integer at = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    if (at >= 1 && at <= length) continue;
     lua_pop(L, 1);
     return false;
   }
@@ -35,12 +37,14 @@ static enum luaws_kind table_kind(lua_State *L) {
     const char *type = lua_tostring(L, -1);
     int kind = !type ? -1 : type[0] == 'a' ? LUAWS_KIND_LIST : LUAWS_KIND_MAP;
     lua_pop(L, 2);
+    if (kind == LUAWS_KIND_LIST && !only_items(L, (lua_Integer)lua_rawlen(L, -1)))
+      kind = LUAWS_KIND_MAP;
     if (kind >= 0) return (enum luaws_kind)kind;
   }
   size_t length = lua_rawlen(L, -1);
   if (length > 0) {
-    /* Items and names in one table are neither: as a map it is refused by its first item.
-     */
+    /* Items and something else in one table are neither: as a map it is refused by its
+       first item. */
     return only_items(L, (lua_Integer)length) ? LUAWS_KIND_LIST : LUAWS_KIND_MAP;
   }
   lua_pushnil(L);

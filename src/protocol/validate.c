@@ -31,6 +31,7 @@ struct validation {
   unsigned faults;
   int depth;
   int sensitive; /* how many shapes around the value are so */
+  bool cut;      /* there may be more faults than can be looked for */
 };
 
 /* ---- the report ---- */
@@ -226,7 +227,10 @@ static void wrong_union(struct validation *v, const struct luaws_shape *shape,
   add_line(v, &line);
 }
 
+/* A table that holds itself twice has more paths than there is time for: this is the last
+   fault. */
 static void too_deep(struct validation *v, const struct step *at) {
+  v->cut = true;
   if (!is_fault(v)) return;
   struct luaws_buf path = path_text(at), line = {0};
   luaws_buf_printf(
@@ -238,7 +242,7 @@ static void too_deep(struct validation *v, const struct step *at) {
 
 /* In the first walk one fault is enough. */
 static bool is_over(const struct validation *v) {
-  return v->faults && !v->reporting;
+  return v->cut || (v->faults && !v->reporting);
 }
 
 /* ---- values ---- */
@@ -276,6 +280,23 @@ static void check_text(struct validation *v, struct luaws_str text,
   add_line(v, &line);
 }
 
+/* What no model describes has names, or numbers that become names; not both, which may be
+   a list that something else got into. */
+static void bad_key(struct validation *v, const struct step *at, const char *wording,
+                    struct luaws_str key, enum luaws_kind kind) {
+  if (!is_fault(v)) return;
+  struct luaws_buf path = path_text(at), line = {0};
+  if (kind == LUAWS_KIND_OTHER) {
+    luaws_buf_printf(&line, "Invalid key in %s parameter %.*s, type: %.*s", wording,
+                     LUAWS_STR_ARG(luaws_buf_str(&path)), LUAWS_STR_ARG(key));
+  } else {
+    luaws_buf_printf(&line, "Items and names in one table: %s parameter %.*s (key: %.*s)",
+                     wording, LUAWS_STR_ARG(luaws_buf_str(&path)), LUAWS_STR_ARG(key));
+  }
+  luaws_buf_clear(&path);
+  add_line(v, &line);
+}
+
 /* The path to a key that is no text would be none either. */
 static void check_key_text(struct validation *v, struct luaws_str key,
                            const struct step *at) {
@@ -300,10 +321,13 @@ static void check_any(struct validation *v, const struct luaws_shape *shape,
         r->ops->leave(r);
       }
     } else {
-      enum luaws_kind key_kind;
+      enum luaws_kind key_kind, first_kind = LUAWS_KIND_NONE;
       r->ops->begin_entries(r);
       while (r->ops->next_entry(r, &here.name, &key_kind)) {
         if (key_kind == LUAWS_KIND_STRING) check_key_text(v, here.name, at);
+        if (first_kind == LUAWS_KIND_NONE) first_kind = key_kind;
+        if (key_kind == LUAWS_KIND_OTHER || key_kind != first_kind)
+          bad_key(v, at, wording, here.name, key_kind);
         check_any(v, shape, &here, wording);
         r->ops->leave(r);
         if (is_over(v)) {
@@ -377,7 +401,7 @@ static void check_members_in_order(struct validation *v, const struct luaws_shap
     }
     r->ops->leave(r);
   }
-  for (unsigned i = 0; i < shape->member_count; i++) {
+  for (unsigned i = 0; i < shape->member_count && !is_over(v); i++) {
     const struct luaws_member *m = luaws_shape_member_at(shape, i);
     struct step here = {.up = at, .kind = MEMBER, .name = luaws_ref_text(&m->name)};
     if (!r->ops->enter_member(r, here.name)) continue;
