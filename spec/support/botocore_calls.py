@@ -78,7 +78,9 @@ def run(call):
     client.meta.events.register_last("before-send", send)
     out = {"requests": requests}
     try:
-        out["result"] = plain(getattr(client, call["method"])(**call.get("params") or {}))
+        result = plain(getattr(client, call["method"])(**call.get("params") or {}))
+        json.dumps(result)  # its parser's own objects may be left where no text was
+        out["result"] = result
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         out["error"] = str(error)
         if call.get("with_response"):
