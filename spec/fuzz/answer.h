@@ -1,5 +1,5 @@
 /* Any bytes as the answer to an operation: what was begun in the writer is ended, and a
-   second reading says the same. The first byte picks the operation. */
+   second reading says the same. */
 #ifndef LUAWS_FUZZ_ANSWER_H
 #define LUAWS_FUZZ_ANSWER_H
 
@@ -18,14 +18,15 @@ struct answer_choice {
 static inline void answer_read(const struct luaws_protocol *protocol,
                                const struct luaws_service *service,
                                const struct luaws_operation *op, int status,
-                               struct luaws_str body, struct luaws_parser *parser,
-                               struct luaws_buf *out) {
+                               const struct luaws_headers *headers, struct luaws_str body,
+                               struct luaws_parser *parser, struct luaws_buf *out) {
   struct luaws_arena arena = {0};
   struct luaws_error err = {0};
   struct luaws_tree_writer w;
   luaws_tree_writer_init(&w, &arena);
   struct luaws_response response = {
       .status = status, .body = body, .headers.arena = &arena};
+  if (headers) response.headers = *headers;
   struct luaws_parse p = {.service = service,
                           .operation = op,
                           .response = &response,
@@ -50,10 +51,11 @@ static inline void answer_read(const struct luaws_protocol *protocol,
   luaws_arena_clear(&arena);
 }
 
-/* protocol NULL: the service's own. */
-static inline int answer_fuzz(const struct luaws_protocol *protocol,
-                              const struct answer_choice *choices, size_t count,
-                              int status, const uint8_t *data, size_t size) {
+/* protocol NULL: the service's own. headers NULL: none. */
+static inline void answer_fuzz_message(const struct luaws_protocol *protocol,
+                                       const struct answer_choice *choice, int status,
+                                       const struct luaws_headers *headers,
+                                       struct luaws_str body) {
   static struct luaws_models *models;
   static struct luaws_parser *parser;
   struct luaws_error err = {0};
@@ -66,23 +68,29 @@ static inline int answer_fuzz(const struct luaws_protocol *protocol,
     models = luaws_models_new(pack);
     parser = luaws_parser_new();
   }
-  if (size == 0) return 0;
-  const struct answer_choice *c = &choices[data[0] % count];
   const void *service;
-  if (luaws_models_find(models, LUAWS_SECTION_SERVICE, luaws_str_from(c->service),
+  if (luaws_models_find(models, LUAWS_SECTION_SERVICE, luaws_str_from(choice->service),
                         LUAWS_STR_NONE, &service, &err)) {
     abort();
   }
   const struct luaws_operation *op =
-      luaws_service_operation(service, luaws_str_from(c->operation));
-  struct luaws_str body = {(const char *)data + 1, size - 1};
+      luaws_service_operation(service, luaws_str_from(choice->operation));
   struct luaws_buf first = {0}, second = {0};
   if (!protocol) protocol = luaws_protocol_for(service);
-  answer_read(protocol, service, op, status, body, parser, &first);
-  answer_read(protocol, service, op, status, body, parser, &second);
+  answer_read(protocol, service, op, status, headers, body, parser, &first);
+  answer_read(protocol, service, op, status, headers, body, parser, &second);
   if (!luaws_str_eq(luaws_buf_str(&first), luaws_buf_str(&second))) abort();
   luaws_buf_clear(&first);
   luaws_buf_clear(&second);
+}
+
+/* The first byte picks the operation; the rest is the body. */
+static inline int answer_fuzz(const struct luaws_protocol *protocol,
+                              const struct answer_choice *choices, size_t count,
+                              int status, const uint8_t *data, size_t size) {
+  if (size == 0) return 0;
+  struct luaws_str body = {(const char *)data + 1, size - 1};
+  answer_fuzz_message(protocol, &choices[data[0] % count], status, NULL, body);
   return 0;
 }
 
