@@ -431,7 +431,9 @@ static void keeps_connections_and_replaces_dead_ones(void **state) {
     if (i % 2) client_body(&c, "abc", 3);
     assert_int_equal(client_send(&c), 0);
     assert_str(c.response->body, "ok");
-    if (i % 3) usleep(2000);
+    /* A body that meets the end of a connection is not sent again, here. */
+    while ((i % 2 == 0 || i % 3) && atomic_load(&s.open))
+      usleep(1000);
   }
   client_stop(&c);
   tiny_server_stop(&s);
@@ -453,14 +455,14 @@ static void names_what_failed(void **state) {
   struct client c;
   char expected[200];
   tiny_server_start(&s, serve_reset, NULL);
-  client_start(&c, (struct luaws_pool_options){.verify = true,
-                                               .read_timeout_ms = 100,
-                                               .connect_timeout_ms = 100});
+  client_start(&c, (struct luaws_pool_options){.verify = true});
   client_request(&c, "GET", "http", s.port, "/a?X-Amz-Signature=secret");
   assert_int_equal(client_send(&c), LUAWS_E_CLOSED);
   assert_string_equal(c.err.kind, "ConnectionClosedError");
+  client_stop(&c);
 
   s.serve = serve_nothing;
+  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 100});
   int64_t before = luaws_monotonic_ms();
   client_request(&c, "GET", "http", s.port, "/a?X-Amz-Signature=secret");
   assert_int_equal(client_send(&c), LUAWS_E_TIMEOUT);
@@ -521,7 +523,7 @@ static void serve_slow_bytes(struct tiny_server *s, int fd, int nth) {
   if (!tiny_read(s, fd)) return;
   tiny_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");
   for (int i = 0; i < 8; i++) {
-    usleep(50000);
+    usleep(300000);
     tiny_say(fd, "x");
   }
 }
@@ -530,7 +532,7 @@ static void a_slow_answer_is_no_silent_one(void **state) {
   struct tiny_server s;
   struct client c;
   tiny_server_start(&s, serve_slow_bytes, NULL);
-  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 200});
+  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 2000});
   client_request(&c, "GET", "http", s.port, "/");
   assert_int_equal(client_send(&c), 0);
   assert_str(c.response->body, "xxxxxxxx");
