@@ -217,3 +217,65 @@ void luaws_event_decoder_clear(struct luaws_event_decoder *d) {
   free(d->headers);
   *d = (struct luaws_event_decoder){0};
 }
+
+/* ---- writing ---- */
+
+/* The lowest `bytes` bytes of n, the highest first. */
+static void put_int(struct luaws_buf *out, uint64_t n, unsigned bytes) {
+  while (bytes-- > 0)
+    luaws_buf_append_char(out, (char)(n >> (8 * bytes) & 0xff));
+}
+
+static unsigned integer_bytes(enum luaws_event_header_type type) {
+  switch (type) {
+  case LUAWS_EVENT_HEADER_BYTE:
+    return 1;
+  case LUAWS_EVENT_HEADER_SHORT:
+    return 2;
+  case LUAWS_EVENT_HEADER_INTEGER:
+    return 4;
+  case LUAWS_EVENT_HEADER_LONG:
+  case LUAWS_EVENT_HEADER_TIMESTAMP:
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+bool luaws_event_put_header(struct luaws_buf *out, const struct luaws_event_header *h) {
+  bool text = h->type == LUAWS_EVENT_HEADER_BYTES || h->type == LUAWS_EVENT_HEADER_STRING;
+  if (h->name.len == 0 || h->name.len > UINT8_MAX ||
+      (text && h->bytes.len > INT16_MAX) || /* as AWS's own SDKs limit it */
+      (h->type == LUAWS_EVENT_HEADER_UUID && h->bytes.len != UUID_BYTES))
+    return false;
+  put_int(out, h->name.len, 1);
+  luaws_buf_append_str(out, h->name);
+  put_int(out, h->type, 1);
+  put_int(out, (uint64_t)h->integer, integer_bytes(h->type));
+  if (text) put_int(out, h->bytes.len, 2);
+  if (text || h->type == LUAWS_EVENT_HEADER_UUID) luaws_buf_append_str(out, h->bytes);
+  return true;
+}
+
+int luaws_event_write(struct luaws_buf *out, struct luaws_str headers,
+                      struct luaws_str payload, struct luaws_error *err) {
+  if (headers.len > LUAWS_EVENT_MAX_HEADER_BYTES) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "InvalidHeadersLength",
+                           "Header length of %zu exceeded the maximum of %d", headers.len,
+                           (int)LUAWS_EVENT_MAX_HEADER_BYTES);
+  }
+  if (payload.len > LUAWS_EVENT_MAX_PAYLOAD_BYTES) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "InvalidPayloadLength",
+                           "Payload length of %zu exceeded the maximum of %d",
+                           payload.len, (int)LUAWS_EVENT_MAX_PAYLOAD_BYTES);
+  }
+  size_t start = out->len, total = PRELUDE_BYTES + headers.len + payload.len + CRC_BYTES;
+  if (!luaws_buf_reserve(out, total)) return luaws_error_memory(err);
+  put_int(out, total, 4);
+  put_int(out, headers.len, 4);
+  put_int(out, crc32_z(0, (const Bytef *)out->ptr + start, 8), 4);
+  luaws_buf_append_str(out, headers);
+  luaws_buf_append_str(out, payload);
+  put_int(out, crc32_z(0, (const Bytef *)out->ptr + start, total - CRC_BYTES), 4);
+  return 0;
+}

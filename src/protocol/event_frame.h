@@ -69,4 +69,15 @@ int luaws_event_decoder_next(struct luaws_event_decoder *d,
 bool luaws_event_decoder_is_cut(const struct luaws_event_decoder *d);
 void luaws_event_decoder_clear(struct luaws_event_decoder *d);
 
+/* ---- writing ---- */
+
+/* Appends a message. Its headers are those that luaws_event_put_header has put together.
+   LUAWS_E_ARGUMENT with kind
+   "InvalidHeadersLength" or "InvalidPayloadLength" where it would be too large. */
+int luaws_event_write(struct luaws_buf *out, struct luaws_str headers,
+                      struct luaws_str payload, struct luaws_error *err);
+/* Appends a header as it stands on the wire: false, and nothing appended, when the name
+   or the bytes are too long. */
+bool luaws_event_put_header(struct luaws_buf *out, const struct luaws_event_header *h);
+
 #endif

@@ -95,6 +95,29 @@ int luaws_s3_v2_sign(struct luaws_request *req, const struct luaws_creds *creds,
 int luaws_s3_v2_sign_text(struct luaws_str secret, struct luaws_str text,
                           struct luaws_buf *out);
 
+/* Signs the messages of an event stream that goes out after a request, whose own body was
+   signed as LUAWS_EVENTS_PAYLOAD: each signature covers the one before it. */
+#define LUAWS_EVENTS_PAYLOAD "STREAMING-AWS4-HMAC-SHA256-EVENTS"
+enum { LUAWS_EVENT_SIGNATURE_BYTES = 32 };
+struct luaws_event_signer {
+  struct luaws_str secret_key; /* these texts belong to the caller */
+  struct luaws_str region;
+  struct luaws_str service;
+  struct luaws_key_cache *cache;
+  char prior[2 * LUAWS_EVENT_SIGNATURE_BYTES]; /* the signature before, in hex */
+};
+/* Begins with the signature in the request's Authorization header, which must be there.
+ */
+int luaws_event_signer_begin(struct luaws_event_signer *s,
+                             const struct luaws_request *request,
+                             struct luaws_error *err);
+/* The signature of the next message: of its headers as they stand on the wire (but for
+   the signature's own) and of its payload. time_s is that of its :date header. */
+int luaws_event_signer_sign(struct luaws_event_signer *s, int64_t time_s,
+                            struct luaws_str headers, struct luaws_str payload,
+                            unsigned char out[LUAWS_EVENT_SIGNATURE_BYTES],
+                            struct luaws_error *err);
+
 /* Sets "Authorization: Bearer <token>". "NoAuthTokenError" without a token. */
 int luaws_bearer_sign(struct luaws_request *req, struct luaws_str token,
                       struct luaws_error *err);
