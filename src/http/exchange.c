@@ -85,7 +85,14 @@ void luaws_exchange_failed(struct luaws_exchange *x, CURLcode code) {
                     (unsigned long long)x->body_received, (long long)x->body_expected);
     return;
   }
-  luaws_failure_explain(x, code);
+  struct luaws_failure f = {.request = x->request,
+                            .proxy = x->proxy,
+                            .requested = x->requested,
+                            .awaits_head = x->requested && !x->head_done,
+                            .curl = x->pool->curl,
+                            .easy = x->slot ? x->slot->easy : NULL,
+                            .message = x->slot ? x->slot->message : NULL};
+  luaws_failure_explain(&f, code, &x->err);
 }
 
 static void end_in_failure(struct luaws_exchange *x, CURLcode code) {

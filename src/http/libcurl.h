@@ -15,6 +15,8 @@
   X(easy_setopt)                \
   X(easy_getinfo)               \
   X(easy_pause)                 \
+  X(easy_recv)                  \
+  X(easy_send)                  \
   X(easy_cleanup)               \
   X(easy_strerror)              \
   X(multi_init)                 \

@@ -2,6 +2,8 @@
    that its exchanges take turns with. */
 #include "http/pool.h"
 
+#include "http/duplex.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <stdlib.h>
@@ -113,7 +115,7 @@ static bool has_hash_links(const char *folder) {
   return found;
 }
 
-static void set_trust(const struct luaws_pool *p, CURL *easy) {
+void luaws_pool_set_trust(const struct luaws_pool *p, CURL *easy) {
   const struct luaws_curl *c = p->curl;
   const struct luaws_pool_options *o = &p->options;
   c->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->verify ? 1L : 0L);
@@ -183,7 +185,7 @@ static struct luaws_slot *new_slot(struct luaws_pool *p) {
   c->easy_setopt(easy, CURLOPT_SEEKFUNCTION, luaws_exchange_on_seek);
   c->easy_setopt(easy, CURLOPT_SEEKDATA, slot);
   c->easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)GATHER_BUFFER_BYTES);
-  set_trust(p, easy);
+  luaws_pool_set_trust(p, easy);
   return slot;
 }
 
@@ -375,6 +377,8 @@ int luaws_pool_open(struct luaws_pool *p, struct luaws_error *err) {
 /* Everything of libcurl's goes; exchanges under way end as cancelled. */
 static void pool_close(struct luaws_pool *p, bool tell) {
   p->closing = true;
+  while (p->duplexes)
+    luaws_duplex_cancel(p->duplexes, tell);
   while (p->exchanges) {
     struct luaws_exchange *x = p->exchanges;
     if (!x->finished) {

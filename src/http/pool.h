@@ -44,6 +44,7 @@ struct luaws_pool {
   struct luaws_proxy_settings proxies;
   struct luaws_slot *free_slots;
   struct luaws_exchange *exchanges; /* all that are not freed */
+  struct luaws_duplex *duplexes;    /* likewise */
   struct luaws_exchange *waiting, *waiting_last;
   struct luaws_exchange *spare; /* cleaned ones, by `next` */
   int spare_count;
@@ -140,6 +141,8 @@ void luaws_pool_note_silence(struct luaws_pool *p, struct luaws_str host);
 /* Takes x from libcurl (closing its connection unless it is through) or from the queue,
    and lets the next one begin. */
 void luaws_pool_withdraw(struct luaws_pool *p, struct luaws_exchange *x);
+/* Tells libcurl whom to trust, and what to show to a peer that asks. */
+void luaws_pool_set_trust(const struct luaws_pool *p, CURL *easy);
 /* Opens libcurl and makes the multi handle, once. */
 int luaws_pool_open(struct luaws_pool *p, struct luaws_error *err);
 
