@@ -13,6 +13,7 @@
 #include "l_error.h"
 #include "l_events.h"
 #include "l_run.h"
+#include "l_send.h"
 #include "l_text.h"
 #include "l_value.h"
 
@@ -32,6 +33,7 @@ struct l_call {
   const struct luaws_operation *operation;
   struct l_reader reader;
   struct l_wait wait;
+  struct l_send *send; /* of an operation whose input is an event stream, or NULL */
   unsigned hooks;
   bool closes; /* marked to be closed when its coroutine is */
   bool given;  /* a listener of before-call gave the result */
@@ -42,6 +44,8 @@ static int call_gc(lua_State *L) {
   struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
   luaws_call_free(c->call);
   c->call = NULL;
+  l_send_free(L, c->send);
+  c->send = NULL;
   l_wait_clear(&c->wait, L);
   return 0;
 }
@@ -93,9 +97,10 @@ void l_call_wrap_error(lua_State *L, const char *kind, const struct luaws_operat
 static void push_body(struct l_writer *w) {
   struct l_call *c = w->body_owner;
   if (c->operation->flags & LUAWS_OP_EVENTS_OUT)
-    l_events_push(w->L, c->call);
+    l_events_push(w->L, c->call, c->send);
   else
     l_body_push(w->L, c->call);
+  c->send = NULL;
   c->call =
       NULL; /* the body's now; what is still needed of it lives as long as the body */
 }
@@ -152,13 +157,17 @@ static bool push_result(lua_State *L, struct l_call *c) {
 
 static int call_continue(lua_State *L, int status, lua_KContext ctx);
 
+void l_call_push_hook(lua_State *L, const char *name) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
 /* Calls one of the functions given to core.set_hooks, found by name, with the nargs
  * values on the top. */
 static void call_hook(lua_State *L, const char *name, int nargs, int nresults,
                       lua_KContext ctx, lua_KFunction k) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
-  lua_getfield(L, -1, name);
-  lua_remove(L, -2);
+  l_call_push_hook(L, name);
   lua_insert(L, -nargs - 1);
   lua_callk(L, nargs, nresults, ctx, k);
 }
@@ -171,6 +180,8 @@ static int call_finished(lua_State *L, int status, lua_KContext ctx) {
 static int finish(lua_State *L, struct l_call *c, bool ok) {
   luaws_call_free(c->call);
   c->call = NULL;
+  l_send_free(L, c->send);
+  c->send = NULL;
   if (!(c->hooks & (1u << HOOK_AFTER))) return ok ? 1 : lua_error(L);
   int result = lua_gettop(L);
   lua_pushvalue(L, CLIENT);
@@ -191,6 +202,7 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx) {
     /* A script resumed its task's coroutine itself: what it waits for has not come. */
     if (c->wait.thread_ref != LUA_NOREF) l_wait(L, &c->wait, ctx, call_continue);
     c->wait.ready = false; /* a streamed body's progress is no reason to go on */
+    if (l_send_failed(L, c->send)) return finish(L, c, false);
     l_reader_begin(&c->reader, L, PARAMS);
     enum luaws_step step = luaws_call_step(c->call);
     lua_settop(L, CALL);
@@ -222,6 +234,14 @@ static int call_continue(lua_State *L, int status, lua_KContext ctx) {
       break;
     }
   }
+}
+
+/* The client, the parameters and the call are on the stack. */
+static int begin(lua_State *L) {
+  struct l_call *c = lua_touserdata(L, CALL);
+  if (c->operation->flags & LUAWS_OP_EVENTS_IN)
+    l_send_begin(L, PARAMS, c->call, &c->wait, &c->send);
+  return call_continue(L, LUA_OK, 0);
 }
 
 static void check_params(lua_State *L, const struct luaws_operation *op) {
@@ -262,7 +282,7 @@ static int params_ready(lua_State *L, int status, lua_KContext ctx) {
   lua_pushvalue(L, PARAMS + 1);
   lua_setiuservalue(L, -2, CONTEXT);
   lua_replace(L, CALL);
-  return call_continue(L, LUA_OK, 0);
+  return begin(L);
 }
 
 static int method(lua_State *L) {
@@ -272,7 +292,7 @@ static int method(lua_State *L) {
   unsigned hooks = c->listens ? hook_mask(L, op) : 0;
   if (!(hooks & (1u << HOOK_PARAMS))) {
     new_call(L, op, hooks);
-    return call_continue(L, LUA_OK, 0);
+    return begin(L);
   }
   lua_pushvalue(L, CLIENT);
   struct luaws_str name = luaws_ref_text(&op->name);
@@ -680,7 +700,8 @@ static int call_set_retry_delay(lua_State *L) {
   return 0;
 }
 
-/* core.set_hooks{ mask =, params =, run =, after =, identify = }: lua/luaws/hooks.lua */
+/* core.set_hooks{ mask =, params =, run =, after =, identify =, feed = }:
+   lua/luaws/hooks.lua */
 static int set_hooks(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

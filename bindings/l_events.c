@@ -12,11 +12,12 @@
 
 struct l_events {
   struct luaws_call *call; /* owned; NULL when closed or at the end */
+  struct l_send *send;     /* owned; NULL where nothing is sent, and likewise */
   struct l_wait wait;
   bool closed; /* by the script */
 };
 
-void l_events_push(lua_State *L, struct luaws_call *call) {
+void l_events_push(lua_State *L, struct luaws_call *call, struct l_send *send) {
   struct l_events *e = lua_newuserdatauv(L, sizeof *e, 0);
   *e = (struct l_events){0};
   l_wait_init(&e->wait, l_core(L));
@@ -24,16 +25,21 @@ void l_events_push(lua_State *L, struct luaws_call *call) {
   e->call = call;
   call->on_ready = l_wait_wake;
   call->owner = &e->wait;
+  e->send = send;
+  if (send) l_send_set_wait(send, &e->wait);
 }
 
 static struct l_events *check_events(lua_State *L, int index) {
   return luaL_checkudata(L, index, EVENTS_TYPE);
 }
 
-/* Drops the connection where the stream is not at its end. */
+/* Drops the connection where the stream is not at its end; nothing more is sent. */
 static void end_stream(lua_State *L, struct l_events *e) {
+  struct l_send *send = e->send;
   luaws_call_free(e->call);
   e->call = NULL;
+  e->send = NULL;
+  l_send_free(L, send);
   l_wait_clear(&e->wait, L);
 }
 
@@ -41,7 +47,7 @@ static void end_stream(lua_State *L, struct l_events *e) {
 static int events_close(lua_State *L) {
   struct l_events *e = check_events(L, 1);
   e->closed = true;
-  if (e->wait.thread_ref != LUA_NOREF) l_wait_wake(&e->wait); /* to be told so */
+  l_wait_wake(&e->wait); /* whoever waits for the next event is to be told so */
   end_stream(L, e);
   return 0;
 }
@@ -70,6 +76,10 @@ static int next_event(lua_State *L, int status, lua_KContext ctx) {
   for (;;) {
     if (e->closed) return l_raise(L, "ValueError", "the event stream is closed");
     if (!e->call) return 0;
+    if (l_send_failed(L, e->send)) {
+      end_stream(L, e);
+      return lua_error(L);
+    }
     struct luaws_event_message m;
     enum luaws_event_kind kind;
     struct luaws_error err = {0};

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "l_send.h"
 #include "l_stream.h"
 
 enum { L_WRITER_MAP = -1 };
@@ -75,7 +76,9 @@ static enum luaws_kind reader_kind(struct luaws_reader *r) {
   case LUA_TLIGHTUSERDATA:
     return lua_touserdata(L, -1) ? LUAWS_KIND_OTHER : LUAWS_KIND_NULL;
   case LUA_TUSERDATA:
-    return is_stream(L, -1) ? LUAWS_KIND_STREAM : LUAWS_KIND_OTHER;
+    return is_stream(L, -1)           ? LUAWS_KIND_STREAM
+           : l_is_event_writer(L, -1) ? LUAWS_KIND_EVENTS
+                                      : LUAWS_KIND_OTHER;
   default:
     return LUAWS_KIND_OTHER;
   }

@@ -16,6 +16,7 @@
 #include "l_paths.h"
 #include "l_piece.h"
 #include "l_regions.h"
+#include "l_send.h"
 #include "l_session.h"
 #include "l_run.h"
 #include "l_sign.h"
@@ -36,6 +37,7 @@ static int open_core(lua_State *L) {
   l_call_open(L);
   l_body_open(L);
   l_events_open(L);
+  l_send_open(L);
   l_model_open(L);
   l_docs_open(L);
   l_sign_open(L);

@@ -266,19 +266,6 @@ describe("an event stream", function()
     assert.same("end", order[6]:sub(2))
   end)
 
-  it("cannot be sent yet", function()
-    local operations = { ["lexv2-runtime"] = "start_conversation", qbusiness = "chat",
-      ["bedrock-runtime"] = "invoke_model_with_bidirectional_stream", polly = "start_speech_synthesis_stream",
-      connecthealth = "start_medical_scribe_listening_session" }
-    for service, method in pairs(operations) do
-      local c = client(peer, service)
-      local err = raised(c[method], c, {})
-      assert.equal("NotImplementedError", err.kind)
-      assert.matches("takes a stream of events, which cannot be sent yet", err.message)
-    end
-    assert.equal(0, #peer:requests())
-  end)
-
   it("counts attempts that a listener answers", function()
     local s3 = client(peer, "s3")
     local asked = 0

@@ -409,6 +409,11 @@ function hooks.identify(client, call, params)
   return require("luaws.s3_express").identify(client, call, params)
 end
 
+--- Lets a task give the events of a call: see luaws.event_feed.
+function hooks.feed(writer, next_event)
+  return require("luaws.event_feed")(writer, next_event)
+end
+
 --- What a listener of getattr.SERVICE.NAME offers for a name that a client does not have.
 function hooks.getattr(client, name)
   local emitter = emitter_of(client)

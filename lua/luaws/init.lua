@@ -11,6 +11,7 @@ local aws = {
   list = core.list,
   map = core.map,
   file = core.file,
+  event_writer = core.event_writer,
   --- The signature_version that sends no credentials.
   UNSIGNED = "unsigned",
 }

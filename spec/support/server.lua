@@ -69,6 +69,8 @@ local function make_certificate(folder, name, names)
   return cert, key
 end
 
+server.temporary_folder, server.make_certificate = temporary_folder, make_certificate
+
 --- Starts a server on a free port of this machine.
 --- Options: `tls` (true, or a table with `names`, a subjectAltName; `client = true` to ask for a client
 --- certificate, found in `client_cert` and `client_key`; `version`, as "TLSv1_2"), `ipv6`, `refuse` (a port

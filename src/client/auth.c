@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "client/clock_skew.h"
 #include "client/post.h"
+#include "client/send_events.h"
 
 static bool has_checksum_header(const struct luaws_headers *h) {
   for (size_t i = 0; i < h->count; i++) {
@@ -18,6 +19,7 @@ static bool has_checksum_header(const struct luaws_headers *h) {
 static enum luaws_payload_hash payload_hash(const struct luaws_call *call) {
   const struct luaws_request *r = &call->request;
   const struct luaws_signer *s = &call->signer;
+  if (call->operation->flags & LUAWS_OP_EVENTS_IN) return LUAWS_PAYLOAD_SIGNED;
   if (s->in_query && s->as_s3) return LUAWS_PAYLOAD_UNSIGNED;
   if (luaws_headers_get(&r->headers, LUAWS_STR("x-amz-trailer")))
     return LUAWS_PAYLOAD_TRAILER;
@@ -67,12 +69,22 @@ static int sign_v4(struct luaws_call *call, const struct luaws_creds *keys,
       .expires_s = expires_s(call),
       .cache = call->client->keys,
   };
+  bool events = call->operation->flags & LUAWS_OP_EVENTS_IN;
+  if (events && s->kind == LUAWS_SIGNER_V4A)
+    return luaws_error_set(err, LUAWS_E_CREDENTIALS, "UnsupportedSignatureVersionError",
+                           "Signature version(s) are not supported: sigv4a, for a stream "
+                           "of events");
+  if (events &&
+      !luaws_headers_set(&call->request.headers, LUAWS_STR("X-Amz-Content-SHA256"),
+                         LUAWS_STR(LUAWS_EVENTS_PAYLOAD)))
+    return luaws_error_memory(err);
   if (s->kind == LUAWS_SIGNER_V4A)
     call->features |= luaws_feature_bit(LUAWS_FEATURE_SIGV4A);
   /* What has to be hashed is read before it is sent. */
   bool hash = o.payload == LUAWS_PAYLOAD_SIGNED && !call->body_sha256.ptr;
   int rc = hash ? luaws_stream_keep(&call->request.body, err) : 0;
-  return rc ? rc : luaws_sigv4_sign(&call->request, keys, &o, err);
+  if (rc == 0) rc = luaws_sigv4_sign(&call->request, keys, &o, err);
+  return rc || !events ? rc : luaws_call_begin_event_signing(call, &o, err);
 }
 
 static struct luaws_str without_last_slash(struct luaws_str path) {

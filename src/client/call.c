@@ -17,6 +17,8 @@
 #include "client/endpoint_params.h"
 #include "client/events.h"
 #include "client/monitor.h"
+#include "client/send_events.h"
+#include "http/duplex.h"
 
 enum stage {
   VALIDATE,
@@ -48,12 +50,27 @@ static void ready(void *arg) {
   call->on_ready(call->owner);
 }
 
+/* Events are written in one protocol: no service takes them in another. */
+static int check_events_can_be_sent(struct luaws_call *call, struct luaws_error *err) {
+  struct luaws_str name = luaws_ref_text(&call->operation->name);
+  if (call->client->service->protocol != LUAWS_PROTOCOL_REST_JSON)
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "NotImplementedError",
+                           "%.*s takes a stream of events, which can be sent in the "
+                           "rest-json protocol only",
+                           LUAWS_STR_ARG(name));
+  if (call->presign)
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "%.*s takes a stream of events, which no presigned URL can "
+                           "hold",
+                           LUAWS_STR_ARG(name));
+  return 0;
+}
+
 /* parameters → validate */
 static int validate(struct luaws_call *call, struct luaws_error *err) {
   if (call->operation->flags & LUAWS_OP_EVENTS_IN) {
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "NotImplementedError",
-                           "%.*s takes a stream of events, which cannot be sent yet",
-                           LUAWS_STR_ARG(luaws_ref_text(&call->operation->name)));
+    int rc = check_events_can_be_sent(call, err);
+    if (rc) return rc;
   }
   const struct luaws_client *c = call->client;
   unsigned checks = c->config->parameter_validation == LUAWS_NO ? 0 : LUAWS_CHECK_SHAPES;
@@ -351,6 +368,10 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
   }
   call->retry.attempt++;
   log_request(call);
+  if (call->sender) {
+    rc = luaws_call_start_duplex(call, pool, err);
+    return rc ? rc : WAITING;
+  }
   struct luaws_exchange_options o = EXCHANGE_DEFAULTS;
   const struct luaws_str *expect =
       luaws_headers_get(&call->request.headers, LUAWS_STR("expect"));
@@ -362,6 +383,32 @@ static int send_request(struct luaws_call *call, struct luaws_error *err) {
   o.arg = call;
   rc = luaws_exchange_start(pool, &call->request, &o, &call->exchange, err);
   return rc ? rc : WAITING;
+}
+
+/* Who wants the answer whole has to wait for its end. */
+static int gather(struct luaws_call *call, struct luaws_error *err) {
+  char bytes[16 * 1024];
+  ptrdiff_t n;
+  while ((n = luaws_duplex_read(call->duplex, bytes, sizeof bytes, err)) > 0)
+    luaws_buf_append(&call->body, bytes, (size_t)n);
+  if (n == LUAWS_READ_AGAIN) return WAITING;
+  if (n < 0) return (int)n;
+  call->response.body = luaws_buf_str(&call->body);
+  return call->body.failed ? luaws_error_memory(err) : 0;
+}
+
+/* The same of a call that sends events: 0 or WAITING. */
+static int receive_duplex(struct luaws_call *call) {
+  const struct luaws_response *r = NULL;
+  struct luaws_error *err = &call->attempt_error;
+  luaws_error_clear(err);
+  call->response = (struct luaws_response){0};
+  if (luaws_duplex_result(call->duplex, &r, err)) return 0;
+  call->response = *r;
+  if (!call->gather || r->status >= 300) return 0;
+  int rc = gather(call, err);
+  if (rc < 0) call->response.status = 0;
+  return rc == WAITING ? WAITING : 0;
 }
 
 static void receive(struct luaws_call *call) {
@@ -464,6 +511,8 @@ static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
   if (call->exchange) call->body_read |= luaws_exchange_has_read_body(call->exchange);
   luaws_exchange_free(call->exchange);
   call->exchange = NULL;
+  luaws_duplex_free(call->duplex);
+  call->duplex = NULL;
   call->response = (struct luaws_response){0};
   call->answered = false;
   call->timer = luaws_timer_start(call->client->session->loop, call->retry_delay_ms,
@@ -575,7 +624,9 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         rc = send_request(call, &err);
       break;
     case RECEIVE:
-      if (!call->answered) receive(call);
+      if (call->duplex && !call->answered) rc = receive_duplex(call);
+      if (rc == WAITING) return LUAWS_STEP_WAIT;
+      if (!call->duplex && !call->answered) receive(call);
       if (call->response.status && by_way_of(call, LUAWS_HOOK_BEFORE_PARSE, JUDGE))
         return LUAWS_STEP_HOOK;
       call->stage = JUDGE;
@@ -588,7 +639,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (by_way_of(call, LUAWS_HOOK_NEEDS_RETRY, RETRY)) return LUAWS_STEP_HOOK;
       break;
     case RETRY:
-      if (call->retry_delay_ms < 0) {
+      if (call->retry_delay_ms < 0 || luaws_call_has_sent_events(call)) {
         luaws_error_move(&err, &call->attempt_error);
         rc = err.code;
         call->stage = BEGIN_EVENTS;
@@ -636,6 +687,8 @@ static void finish(struct luaws_call *call) {
     luaws_chain_waiter_cancel(&call->credentials_waiter);
   if (call->timer) luaws_timer_cancel(call->timer);
   luaws_exchange_free(call->exchange);
+  luaws_duplex_free(call->duplex);
+  luaws_event_sender_free(call->sender);
   luaws_event_decoder_clear(&call->events);
   luaws_arena_wipe(&call->event_arena);
   luaws_stream_release(&call->request.body);
@@ -700,6 +753,12 @@ ptrdiff_t luaws_call_peek(struct luaws_call *call, const char **out,
 void luaws_call_skip(struct luaws_call *call, const char *ptr, size_t used) {
   if (call->verification) luaws_checksum_update(call->verification, ptr, used);
   luaws_exchange_skip(call->exchange, used);
+}
+
+ptrdiff_t luaws_call_receive(struct luaws_call *call, char *dst, size_t max,
+                             struct luaws_error *err) {
+  return call->duplex ? luaws_duplex_read(call->duplex, dst, max, err)
+                      : luaws_exchange_read(call->exchange, dst, max, err);
 }
 
 ptrdiff_t luaws_call_read(struct luaws_call *call, char *dst, size_t max,

@@ -85,6 +85,8 @@ struct luaws_call {
   struct luaws_chain_waiter credentials_waiter;
   struct luaws_retry_state retry;
   struct luaws_exchange *exchange;
+  struct luaws_event_sender *sender; /* of an operation whose input is an event stream; */
+  struct luaws_duplex *duplex;       /* its connection, in place of an exchange */
   struct luaws_timer *timer;
   bool body_read;   /* of the request, in part at least, by an attempt that is over */
   bool time_learnt; /* an answer told that the clock is wrong */
@@ -124,6 +126,10 @@ struct luaws_parser *luaws_call_take_parser(struct luaws_call *call);
 void luaws_call_return_parser(struct luaws_call *call);
 /* Frees what a client kept of a finished call for the next one. */
 void luaws_call_destroy_spare(struct luaws_call *call);
+
+/* Reads on from the connection: as luaws_exchange_read. */
+ptrdiff_t luaws_call_receive(struct luaws_call *call, char *dst, size_t max,
+                             struct luaws_error *err);
 
 /* Ends the call without the network: from before-call or before-send. Copies. */
 int luaws_call_answer(struct luaws_call *call, int status,

@@ -5,7 +5,8 @@ enum { READ_BYTES = 16 * 1024 };
 /* More bytes for the decoder: 1, 0 at the end, LUAWS_READ_AGAIN, or a negative code. */
 static int read_more(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_event_decoder *d = &call->events;
-  if (!call->exchange || call->answered) { /* a listener's answer is in memory */
+  if ((!call->exchange && !call->duplex) ||
+      call->answered) { /* a listener's answer is in memory */
     struct luaws_str body = call->response.body;
     if (body.len == 0) return 0;
     char *room = luaws_event_decoder_room(d, body.len);
@@ -17,7 +18,7 @@ static int read_more(struct luaws_call *call, struct luaws_error *err) {
   }
   char *room = luaws_event_decoder_room(d, READ_BYTES);
   if (!room) return luaws_error_memory(err);
-  ptrdiff_t n = luaws_exchange_read(call->exchange, room, READ_BYTES, err);
+  ptrdiff_t n = luaws_call_receive(call, room, READ_BYTES, err);
   if (n <= 0) return (int)n;
   luaws_event_decoder_filled(d, (size_t)n);
   return 1;

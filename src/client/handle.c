@@ -6,6 +6,7 @@
 
 #include "base/data_path.h"
 #include "client/call.h"
+#include "client/event_list.h"
 #include "client/host_provider.h"
 #include "client/nearest.h"
 #include "value/tree.h"
@@ -134,7 +135,9 @@ void luaws_close(struct luaws_handle *h) {
 static int identify(struct luaws_handle *h, struct luaws_call *call,
                     struct luaws_error *err);
 
-static int run(struct luaws_handle *h, struct luaws_call *call, struct luaws_error *err) {
+/* events: those that the call sends, or NULL. */
+static int run(struct luaws_handle *h, struct luaws_call *call,
+               struct luaws_event_list *events, struct luaws_error *err) {
   call->on_ready = on_ready;
   call->owner = h;
   call->gather = true;
@@ -142,6 +145,11 @@ static int run(struct luaws_handle *h, struct luaws_call *call, struct luaws_err
   for (;;) {
     enum luaws_step step = luaws_call_step(call);
     if (step == LUAWS_STEP_DONE) return 0;
+    if (events && events->error.code) {
+      int code = events->error.code;
+      luaws_error_move(err, &events->error);
+      return code;
+    }
     int rc = step == LUAWS_STEP_WAIT ? wait_until_ready(h, err) : identify(h, call, err);
     if (rc) return rc;
   }
@@ -171,7 +179,7 @@ static int open_session(struct luaws_handle *h, struct luaws_str bucket,
   const struct luaws_operation *op =
       luaws_service_operation(h->client->service, LUAWS_STR("CreateSession"));
   struct luaws_call *call = op ? luaws_call_new(h->client, op, &reader.base) : NULL;
-  int rc = call ? run(h, call, err) : luaws_error_memory(err);
+  int rc = call ? run(h, call, NULL, err) : luaws_error_memory(err);
   if (rc == 0) rc = luaws_call_write(call, &writer.base, err);
   if (rc == LUAWS_E_SERVICE) service_error(call, err);
   if (rc == 0) {
@@ -243,7 +251,10 @@ static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *
   writer.base64_blobs = true;
   struct luaws_call *call = luaws_call_new(h->client, op, &reader.base);
   if (!call) return luaws_error_memory(err);
-  int rc = run(h, call, err);
+  struct luaws_event_list events = {0};
+  bool sends = op->flags & LUAWS_OP_EVENTS_IN;
+  int rc = sends ? luaws_event_list_begin(&events, call, params, arena, err) : 0;
+  if (rc == 0) rc = run(h, call, sends ? &events : NULL, err);
   if (rc == 0) {
     writer.body = call->response.body;
     rc = luaws_call_write(call, &writer.base, err);
@@ -259,6 +270,7 @@ static int call_with_tree(struct luaws_handle *h, const struct luaws_operation *
     luaws_buf_clear(&text);
   }
   luaws_call_free(call);
+  luaws_error_clear(&events.error);
   return rc;
 }
 

@@ -127,6 +127,7 @@ static int write_structure(struct json_out *j, const struct luaws_shape *shape) 
   luaws_buf_append_char(j->out, '{');
   for (unsigned i = 0; i < shape->member_count; i++) {
     const struct luaws_member *m = luaws_shape_member_at(shape, i);
+    if (m->flags & LUAWS_MEMBER_EVENT_HEADER) continue; /* it is there already */
     if (!r->ops->enter_member(r, luaws_ref_text(&m->name))) continue;
     int rc = 0;
     bool document = luaws_member_shape(m)->flags & LUAWS_SHAPE_DOCUMENT;

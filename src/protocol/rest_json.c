@@ -1,5 +1,6 @@
 /* rest-json: what HTTP can carry travels in the path, the query and the headers, the rest
    as JSON. */
+#include "protocol/event_write.h"
 #include "protocol/json_body.h"
 #include "protocol/json_error.h"
 #include "protocol/protocols.h"
@@ -26,10 +27,19 @@ static int write_payload(struct luaws_serialize *s, const struct luaws_member *p
   return rc;
 }
 
+/* The body is sent event by event, once the request is on its way (client/send_events.c).
+ */
+static int announce_events(struct luaws_serialize *s, struct luaws_error *err) {
+  bool ok = luaws_headers_set(&s->request->headers, LUAWS_STR("Content-Type"),
+                              LUAWS_STR(LUAWS_EVENT_STREAM_TYPE));
+  return ok ? 0 : luaws_error_memory(err);
+}
+
 static int serialize(struct luaws_serialize *s, struct luaws_error *err) {
   const struct luaws_shape *input = luaws_ref_get(&s->operation->input);
   int rc = luaws_rest_bind(s, err);
   if (rc || !input) return rc;
+  if (s->operation->flags & LUAWS_OP_EVENTS_IN) return announce_events(s, err);
   const struct luaws_member *payload = luaws_shape_payload(input);
   if (luaws_rest_is_raw(payload)) return luaws_rest_raw_body(s, payload, err);
   if (payload) {

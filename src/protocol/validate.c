@@ -7,6 +7,7 @@
 #include "protocol/protocol.h"
 
 #include "base/encode.h"
+#include "protocol/event_write.h"
 #include "protocol/scalar.h"
 
 #include <stdio.h>
@@ -340,7 +341,8 @@ static void check_any(struct validation *v, const struct luaws_shape *shape,
     return;
   }
   if (kind == LUAWS_KIND_STRING) return check_text(v, r->ops->bytes(r), at);
-  if (kind != LUAWS_KIND_STREAM && kind != LUAWS_KIND_OTHER && kind != LUAWS_KIND_NONE)
+  if (kind != LUAWS_KIND_STREAM && kind != LUAWS_KIND_EVENTS &&
+      kind != LUAWS_KIND_OTHER && kind != LUAWS_KIND_NONE)
     return;
   if (!is_fault(v)) return;
   const char *type = r->ops->type_name(r);
@@ -572,13 +574,48 @@ static void check_scalar(struct validation *v, const struct luaws_member *m,
   }
 }
 
+/* One event of a stream. */
+static void check_event(struct validation *v, const struct luaws_shape *stream,
+                        const struct step *at) {
+  enum luaws_kind kind = v->r->ops->kind(v->r);
+  if (kind != LUAWS_KIND_MAP && kind != LUAWS_KIND_EMPTY)
+    return wrong_type(v, stream, at, "table (a map of one event by its name)");
+  size_t count = v->r->ops->length(v->r);
+  if (count != 1) return wrong_union(v, stream, at, count == 0);
+  check_structure(v, stream, at);
+}
+
+/* What a list holds is looked at beforehand, what a function or a writer gives when it is
+   sent. */
+static void check_events(struct validation *v, const struct luaws_shape *stream,
+                         const struct step *at) {
+  enum luaws_kind kind = v->r->ops->kind(v->r);
+  if (kind == LUAWS_KIND_EVENTS || kind == LUAWS_KIND_STREAM || kind == LUAWS_KIND_EMPTY)
+    return;
+  if (kind != LUAWS_KIND_LIST)
+    return wrong_type(v, stream, at, "table (a list), function, event writer");
+  size_t count = v->r->ops->length(v->r);
+  struct step here = {.up = at, .kind = ITEM};
+  for (; here.index < count && !is_over(v); here.index++) {
+    if (!v->r->ops->enter_item(v->r, here.index)) {
+      hole(v, &here);
+      continue;
+    }
+    check_event(v, stream, &here);
+    v->r->ops->leave(v->r);
+  }
+}
+
 static void check_value(struct validation *v, const struct luaws_member *m,
                         const struct luaws_shape *shape, const struct step *at) {
   if (v->checks & LUAWS_CHECK_XML && at && !at->up) {
     bool raw = (m->flags & LUAWS_MEMBER_PAYLOAD) && shape->type > LUAWS_TYPE_MAP;
     v->in_xml = m->location == LUAWS_IN_BODY && !raw;
   }
-  if (shape->flags & LUAWS_SHAPE_DOCUMENT) return check_any(v, shape, at, "document");
+  if (shape->flags & (LUAWS_SHAPE_DOCUMENT | LUAWS_SHAPE_EVENTSTREAM)) {
+    if (shape->flags & LUAWS_SHAPE_EVENTSTREAM) return check_events(v, shape, at);
+    return check_any(v, shape, at, "document");
+  }
   if (m && (m->flags & LUAWS_MEMBER_JSONVALUE) && m->location == LUAWS_IN_HEADER) {
     return check_any(v, shape, at, "JSON");
   }
@@ -629,6 +666,22 @@ static int validate(const struct luaws_shape *shape, struct luaws_reader *value,
 int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
                          struct luaws_error *err) {
   return validate(shape, value, LUAWS_CHECK_SHAPES, err);
+}
+
+int luaws_validate_event(const struct luaws_operation *op, struct luaws_reader *event,
+                         size_t index, struct luaws_error *err) {
+  const struct luaws_member *m = luaws_event_input_member(op);
+  const struct luaws_shape *stream = luaws_member_shape(m);
+  struct step whole = {.kind = MEMBER, .name = luaws_ref_text(&m->name)};
+  struct step here = {.up = &whole, .kind = ITEM, .index = index};
+  struct validation v = {.r = event, .checks = LUAWS_CHECK_SHAPES};
+  check_event(&v, stream, &here);
+  if (!v.faults) return 0;
+  luaws_error_clear(err);
+  v = (struct validation){
+      .r = event, .checks = LUAWS_CHECK_SHAPES, .err = err, .reporting = true};
+  check_event(&v, stream, &here);
+  return finish(&v);
 }
 
 int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,

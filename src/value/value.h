@@ -25,6 +25,7 @@ enum luaws_kind {
   LUAWS_KIND_MAP,
   LUAWS_KIND_EMPTY,  /* an empty table: list or map, whichever is wanted */
   LUAWS_KIND_STREAM, /* a file, a function: only good as a streaming blob */
+  LUAWS_KIND_EVENTS, /* a writer of events: only good as an event stream */
   LUAWS_KIND_OTHER,  /* what no AWS parameter can be (a coroutine, …) */
 };
 
