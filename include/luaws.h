@@ -87,7 +87,8 @@ LUAWS_API struct luaws_handle *
 luaws_open(const char *service, const struct luaws_options *options, char **error);
 /* Calls an operation by its API name with JSON in ("{}" or NULL for none) and JSON out,
    and waits for it. Blobs are base64, timestamps ISO 8601 or epoch seconds in and epoch
-   seconds out; a streamed payload comes as a base64 text. *result and *error are to be
+   seconds out; a streamed payload comes as a base64 text, a stream of events is a list of
+   them, in as well as out. *result and *error are to be
    freed with luaws_free; either pointer may be NULL. Returns 0; 1 when the service
    answered with an error, which is then also in *result as JSON; -1 when there was no
    answer or the parameters are wrong. */

@@ -106,6 +106,32 @@ describe("memory", function()
     assert.is_near(0, open, 1) -- the last one may still be held, before or after
   end)
 
+  it("stays flat over dialogues of events, ended, broken off and forgotten", function()
+    local duplex <close> = require("spec.support.duplex").start()
+    duplex:plan{ echo = { event = "AudioEvent" }, forget = true }
+    local polly = aws.client("polly", { region_name = "us-east-1", endpoint_url = duplex.url,
+      aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret" })
+    local event = { TextEvent = { Text = ("x"):rep(1000) } }
+    local kb, open = grows_by(60, function(i)
+      local writer = aws.event_writer()
+      local stream = polly:start_speech_synthesis_stream{ Engine = "neural", OutputFormat = "mp3",
+        VoiceId = "Joanna", ActionStream = writer }.EventStream
+      writer:send(event)
+      stream:events()()
+      if i % 4 == 0 then
+        writer:close()
+        assert.is_nil(stream:events()())
+      elseif i % 4 == 1 then
+        stream:close()
+      elseif i % 4 == 2 then
+        pcall(writer.send, writer, { Wrong = {} })
+      end
+      settle()
+    end)
+    assert.is_near(0, math.max(kb, 0), 2048)
+    assert.is_near(0, open, 1) -- the last one may still be held, before or after
+  end)
+
   it("of a long body holds only the piece that is being read", function()
     local piece, pieces = ("x"):rep(1 << 20), {}
     for i = 1, 40 do

@@ -935,6 +935,25 @@ describe("events that are sent", function()
       return log
     end
     assert.is_nil(invoke(nil, { signature_version = aws.UNSIGNED }).headers.authorization)
+    local script = [[
+      local aws = require("luaws")
+      local bedrock = aws.client("bedrock-runtime", { region_name = "us-east-1", endpoint_url = arg[1] })
+      local response = bedrock:invoke_model_with_bidirectional_stream{ modelId = "m",
+        body = { { chunk = { bytes = "hello" } } } }
+      for event in response.body:events() do
+        print(next(event))
+      end
+    ]]
+    local file = shell.file(script)
+    local done = shell.run({ file, peer.url }, { env = { AWS_BEARER_TOKEN_BEDROCK = "the-token" } })
+    os.remove(file)
+    assert.equal("", done.err)
+    assert.matches("^chunk", done.out)
+    local log = peer:streams(1)[1]
+    assert_good(log, 1)
+    assert.is_false(log.signed)
+    assert.equal("Bearer the-token", log.headers.authorization)
+    assert.is_nil(log.headers["x-amz-content-sha256"])
   end)
 
   it("end with the client", function()

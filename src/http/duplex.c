@@ -129,7 +129,7 @@ void luaws_duplex_fail(struct luaws_duplex *d, CURLcode code, const char *messag
   struct luaws_failure f = {
       .request = d->request,
       .proxy = d->proxy,
-      .requested = d->session || d->tunnel.fd >= 0,
+      .requested = d->session != NULL,
       .curl = d->pool->curl,
       .easy = d->tunnel.easy,
       .message = message,
