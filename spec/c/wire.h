@@ -7,6 +7,8 @@
    (with "gathered": true the body of an event stream is whole)
      -> {"result": {}, "request_id"?}, and of an error "code", "message", "shape", …
    {"service", "operation", "check": params} -> {}
+   {"service", "operation", "event": {name: {}}}: one of the input's event stream
+     -> {"payload": base64, "headers": base64}, the headers as they stand on the wire
 
    (with "protocol": "smithy-rpc-v2-cbor" in that one, whatever the service speaks)
 
@@ -17,6 +19,7 @@
 
 #include "base/encode.h"
 #include "model/model.h"
+#include "protocol/event_write.h"
 #include "protocol/protocol.h"
 #include "protocol/protocols.h"
 #include "value/json.h"
@@ -208,6 +211,26 @@ static int do_check(struct wire *t, const struct luaws_operation *op,
   return luaws_validate(op, &reader.base, LUAWS_CHECK_SHAPES, &t->err);
 }
 
+static int do_event(struct wire *t, const struct luaws_service *service,
+                    const struct luaws_operation *op, struct luaws_tree *event) {
+  struct luaws_tree_reader reader;
+  struct luaws_buf payload = {0}, headers = {0}, text = {0};
+  luaws_tree_reader_init(&reader, event);
+  struct luaws_serialize s = {
+      .service = service, .operation = op, .params = &reader.base, .body = &payload};
+  int rc = luaws_validate_event(op, &reader.base, 0, &t->err);
+  if (rc == 0) rc = luaws_event_serialize(&s, &headers, &t->err);
+  luaws_base64_encode(&text, luaws_buf_str(&payload));
+  if (rc == 0) put(t, "payload", luaws_buf_str(&text));
+  luaws_buf_reset(&text);
+  luaws_base64_encode(&text, luaws_buf_str(&headers));
+  if (rc == 0) put(t, "headers", luaws_buf_str(&text));
+  luaws_buf_clear(&text);
+  luaws_buf_clear(&payload);
+  luaws_buf_clear(&headers);
+  return rc;
+}
+
 static int answer(struct wire *t, struct luaws_str text) {
   struct luaws_tree *line;
   int rc = luaws_tree_parse(&t->arena, text, &line, &t->err);
@@ -229,6 +252,8 @@ static int answer(struct wire *t, struct luaws_str text) {
   struct luaws_tree *params = (struct luaws_tree *)luaws_tree_get(line, "params");
   struct luaws_tree *check = (struct luaws_tree *)luaws_tree_get(line, "check");
   if (check) return do_check(t, op, check);
+  struct luaws_tree *event = (struct luaws_tree *)luaws_tree_get(line, "event");
+  if (event) return do_event(t, service, op, event);
   if (params) return do_serialize(t, service, op, line, params);
   return do_parse(t, service, op, line);
 }
