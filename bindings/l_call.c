@@ -180,7 +180,10 @@ static int call_finished(lua_State *L, int status, lua_KContext ctx) {
 static int finish(lua_State *L, struct l_call *c, bool ok) {
   luaws_call_free(c->call);
   c->call = NULL;
-  l_send_free(L, c->send);
+  if (c->given && ok)
+    l_send_drop(L, c->send);
+  else
+    l_send_free(L, c->send);
   c->send = NULL;
   if (!(c->hooks & (1u << HOOK_AFTER))) return ok ? 1 : lua_error(L);
   int result = lua_gettop(L);

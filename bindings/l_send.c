@@ -47,6 +47,7 @@ struct l_event_waiter {
 struct l_event_writer {
   struct l_send *send; /* NULL before it belongs to a call, and after that is over */
   bool used;           /* it belonged to one */
+  bool drops;          /* which was answered by a listener */
   bool closed;
   int queue_ref;
   lua_Integer queued;
@@ -325,6 +326,11 @@ void l_send_free(lua_State *L, struct l_send *s) {
   if (!s->running) release(L, s);
 }
 
+void l_send_drop(lua_State *L, struct l_send *s) {
+  if (s && s->writer) s->writer->drops = true;
+  l_send_free(L, s);
+}
+
 /* ---- the writer ---- */
 
 /* aws.event_writer() */
@@ -361,6 +367,10 @@ static int write_continue(lua_State *L, int status, lua_KContext ctx) {
     struct l_send *s = w->send;
     if (w->closed && ctx == SEND)
       return l_raise(L, "ValueError", "the event writer is closed");
+    if (w->drops && !w->closed) {
+      lua_pushboolean(L, true);
+      return ctx == ROOM ? 1 : 0;
+    }
     if (!w->used) {
       if (enqueue(L, w)) return 0;
       if (l_core(L)->task != L)
@@ -440,7 +450,7 @@ static int writer_gc(lua_State *L) {
 static int writer_tostring(lua_State *L) {
   struct l_event_writer *w = check_writer(L);
   lua_pushfstring(L, "luaws.event_writer(%s)",
-                  w->closed || (w->used && !w->send) ? "closed" : "open");
+                  w->closed || (w->used && !w->send && !w->drops) ? "closed" : "open");
   return 1;
 }
 

@@ -19,6 +19,9 @@ void l_send_begin(lua_State *L, int params, struct luaws_call *call, struct l_wa
 void l_send_set_wait(struct l_send *s, struct l_wait *wait);
 /* Whether the sending failed: pushes what was raised. */
 bool l_send_failed(lua_State *L, struct l_send *s);
+/* Its call was answered by a listener with a result: a writer takes events as before, and
+   nobody reads them. Instead of l_send_free. */
+void l_send_drop(lua_State *L, struct l_send *s);
 /* After its call was freed; whoever still wants to send is told so. NULL is fine. */
 void l_send_free(lua_State *L, struct l_send *s);
 

@@ -29,6 +29,50 @@ describe("a stubber", function()
     stub:assert_no_pending_responses()
   end)
 
+  it("answers with streams of events, and takes those that are sent", function()
+    local polly = nobody("polly")
+    local streams = aws.stubber(polly):activate()
+    local params = { Engine = "neural", OutputFormat = "mp3", VoiceId = "Joanna",
+      ActionStream = aws.stubber.ANY }
+    local function call(events)
+      return polly:start_speech_synthesis_stream{ Engine = "neural", OutputFormat = "mp3", VoiceId = "Joanna",
+        ActionStream = events }.EventStream
+    end
+    streams:add_response("start_speech_synthesis_stream", { EventStream = {
+      { AudioEvent = { AudioChunk = "a" } }, { StreamClosedEvent = { RequestCharacters = 1 } } } }, params)
+    streams:add_response("start_speech_synthesis_stream", { EventStream = {
+      { AudioEvent = { AudioChunk = "b" } }, { ThrottlingException = { message = "slow down" } },
+      { AudioEvent = { AudioChunk = "never" } } } })
+    local writer = aws.event_writer()
+    writer:send{ TextEvent = { Text = "x" } }
+    local seen = {}
+    do
+      local stream <close> = call(writer)
+      writer:send{ TextEvent = { Text = "y" } }
+      for event in stream:events() do
+        seen[#seen + 1] = next(event)
+      end
+      assert.equal("luaws.events(open)", tostring(stream))
+    end
+    writer:close()
+    assert.same({ "AudioEvent", "StreamClosedEvent" }, seen)
+    local next_event = call(function() end):events()
+    assert.same({ AudioEvent = { AudioChunk = "b" } }, next_event())
+    local err = raised(next_event)
+    assert.equal("EventStreamError", err.kind)
+    assert.is_true(err:is("ThrottlingException"))
+    assert.is_true(err:is(polly.exceptions.ThrottlingException))
+    assert.equal("slow down", err.message)
+    assert.is_nil(next_event())
+    streams:assert_no_pending_responses()
+    for _, wrong in ipairs{ { { AudioEvnt = {} } }, { { AudioEvent = { AudioChunk = 5 } } }, { {} }, "x",
+      { AudioEvent = {} } } do
+      err = raised(streams.add_response, streams, "start_speech_synthesis_stream", { EventStream = wrong })
+      assert.equal("ParamValidationError", err.kind)
+      assert.matches("EventStream", err.message)
+    end
+  end)
+
   it("answers DynamoDB and S3 with their own handlers", function()
     local dynamodb, s3 = nobody("dynamodb"), nobody("s3")
     local first, second = aws.stubber(dynamodb):activate(), aws.stubber(s3):activate()

@@ -49,10 +49,27 @@ local function check_structure(client, shape, value, path, report)
   end
 end
 
+-- An event stream is stubbed as the sequence of its events, each a table with one entry by its name.
+local function check_events(client, shape, value, path, report)
+  if type(value) ~= "table" or (next(value) ~= nil and #value == 0) then
+    return wrong_type(report, path, value, "table (a list of events)")
+  end
+  for i, event in ipairs(value) do
+    local at = ("%s[%d]"):format(path, i - 1)
+    if type(event) ~= "table" or next(event) == nil or next(event, (next(event))) ~= nil then
+      wrong_type(report, at, event, "table (one event by its name)")
+    else
+      check_structure(client, shape, event, at, report)
+    end
+  end
+end
+
 function check(client, shape_name, value, path, report)
   local shape = core.shape(client, shape_name)
   local kind = shape and shape.type
-  if kind == "structure" or kind == "list" or kind == "map" then
+  if shape and shape.eventstream then
+    check_events(client, shape, value, path, report)
+  elseif kind == "structure" or kind == "list" or kind == "map" then
     -- A streamed payload and a document may be anything.
     if type(value) ~= "table" then
       wrong_type(report, path, value, "table")
@@ -183,7 +200,23 @@ local function copy(value)
   return made
 end
 
---- Adds an answer, which must fit the operation's output.
+-- Sequences of events become what is read from: by name of the output's member, those streams.
+local function set_event_streams(client, operation, parsed)
+  local output = operation.output and core.shape(client, operation.output)
+  for member, shape_name in pairs(output and output.members or {}) do
+    local shape = core.shape(client, shape_name)
+    if shape and shape.eventstream and parsed[member] then
+      local exceptions = {}
+      for name, event in pairs(shape.members) do
+        exceptions[name] = core.shape(client, event).exception and event or nil
+      end
+      parsed[member] = require("luaws.canned_events")(operation.name, parsed[member], exceptions)
+    end
+  end
+end
+
+--- Adds an answer, which must fit the operation's output. An event stream in it is given as the sequence of
+--- its events.
 ---@param method string "list_buckets"
 ---@param response table
 ---@param expected_params table|nil what the call must be made with; nil for anything
@@ -193,6 +226,7 @@ function Stubber:add_response(method, response, expected_params)
   check_response(self._client, operation, response)
   entry.status_code = 200
   entry.parsed = copy(response)
+  set_event_streams(self._client, operation, entry.parsed)
   entry.parsed.ResponseMetadata = entry.parsed.ResponseMetadata
     or { RequestId = "abc123", HTTPStatusCode = 200, HTTPHeaders = {}, RetryAttempts = 0 }
   self._queue[#self._queue + 1] = entry
