@@ -802,6 +802,12 @@ describe("events that are sent", function()
     assert.equal(0, math.tointeger(streams[1].count))
     assert_good(streams[3], 1)
     assert.equal("attempt=3; max=3", streams[3].headers["amz-sdk-request"])
+    -- Without events there is nothing that could be sent twice.
+    peer:plan(THROTTLED, { last = { frames.event("AudioEvent", "a") } })
+    response = synthesize(peer, {})
+    assert.equal(1, response.ResponseMetadata.RetryAttempts)
+    assert.equal(1, #collect(response.EventStream))
+    peer:streams(2)
   end)
 
   it("are not sent twice: with one on its way the request is not tried again", function()

@@ -152,8 +152,7 @@ void luaws_call_ask_again(struct luaws_call *call) {
 }
 
 bool luaws_call_has_sent_events(const struct luaws_call *call) {
-  return call->sender && (call->sender->count > 0 || call->sender->end_sent) &&
-         !call->answered;
+  return call->sender && call->sender->count > 0 && !call->answered;
 }
 
 static void takes(void *arg) {
@@ -177,6 +176,7 @@ int luaws_call_start_duplex(struct luaws_call *call, struct luaws_pool *pool,
   struct luaws_duplex_options o = {.done = ready, .progress = ready, .takes = takes};
   o.arg = call;
   o.takes_arg = call->sender;
+  call->sender->end_sent = false; /* of this attempt */
   return luaws_duplex_start(pool, &call->request, &o, &call->duplex, err);
 }
 
