@@ -28,7 +28,7 @@ struct assume_role {
   struct luaws_chain_waiter waiter;
   struct luaws_credentials *credentials; /* for the next role */
   struct luaws_mfa_question question;
-  uint64_t features;                     /* of the sources and roles that led to them */
+  uint64_t features; /* of the sources and roles that led to them */
   struct luaws_service_call call;
 };
 

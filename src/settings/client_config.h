@@ -74,7 +74,7 @@ struct luaws_client_config {
   /* Not keys of Config; set by luaws_client_config_resolve. */
   bool auth_scheme_preference_in_code;
   bool signature_version_in_code;
-  bool signature_version_configured;       /* in code or in the profile */
+  bool signature_version_configured; /* in code or in the profile */
   bool s3_dualstack_in_code;
   struct luaws_str sts_regional_endpoints; /* "regional", "legacy" */
   struct luaws_str ca_bundle;
