@@ -20,6 +20,7 @@ struct own_provider {
   struct luaws_provider provider; /* its arg is this */
   lua_State *L;
   const struct luaws_chain *chain; /* that it was inserted into */
+  bool of_tokens;
   int load;
   char name[];
 };
@@ -157,9 +158,9 @@ static struct luaws_str text_field(lua_State *L, const char *name) {
 }
 
 /* Seconds since the epoch, or a time as text. */
-static bool read_expiry(lua_State *L, int64_t *out) {
+static bool read_time(lua_State *L, const char *field, int64_t *out) {
   double seconds = 0;
-  int type = lua_getfield(L, -1, "expiry");
+  int type = lua_getfield(L, -1, field);
   if (type == LUA_TNUMBER) {
     seconds = lua_tonumber(L, -1);
   } else if (type == LUA_TSTRING) {
@@ -170,6 +171,25 @@ static bool read_expiry(lua_State *L, int64_t *out) {
   lua_pop(L, 1);
   *out = (int64_t)seconds;
   return type == LUA_TNIL || type == LUA_TNUMBER || type == LUA_TSTRING;
+}
+
+/* A token as credentials that have nothing else: its text, or a table. */
+static int make_token(lua_State *L, struct luaws_provider_task *task,
+                      struct luaws_credentials **out, struct luaws_error *err) {
+  struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
+  if (lua_isnil(L, -1)) return luaws_provider_pass(task, "it has none");
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    c.token.ptr = lua_tolstring(L, -1, &c.token.len);
+  } else if (lua_istable(L, -1)) {
+    c.token = text_field(L, "token");
+    if (!read_time(L, "expiration", &c.expiry_s)) {
+      return luaws_provider_failed(task, err, "expiration is no time");
+    }
+  }
+  if (!c.token.len)
+    return luaws_provider_failed(task, err, "load_token returned no token");
+  *out = luaws_credentials_new(&c);
+  return *out ? LUAWS_FOUND : luaws_error_memory(err);
 }
 
 /* May raise, from the table's metamethods, before it has made anything. */
@@ -189,7 +209,7 @@ static int make(lua_State *L, struct luaws_provider_task *task,
     return luaws_partial_credentials(task->provider->name,
                                      c.access_key.len ? "secret_key" : "access_key", err);
   }
-  if (!read_expiry(L, &c.expiry_s)) {
+  if (!read_time(L, "expiry", &c.expiry_s)) {
     return luaws_provider_failed(task, err, "expiry is no time");
   }
   *out = luaws_credentials_new(&c);
@@ -198,7 +218,8 @@ static int make(lua_State *L, struct luaws_provider_task *task,
 
 static int take_credentials(lua_State *L, struct l_run *r) {
   struct own_load *o = r->arg;
-  o->answer = make(L, o->task, &o->found, &o->error);
+  const struct own_provider *p = o->task->provider->arg;
+  o->answer = (p->of_tokens ? make_token : make)(L, o->task, &o->found, &o->error);
   return 0;
 }
 
@@ -246,11 +267,17 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   return o->answer;
 }
 
+/* The row that is meant: "credentials" or "tokens" at index 2. */
+static struct luaws_chain *check_chain(lua_State *L, struct luaws_session *s) {
+  static const char *const names[] = {"credentials", "tokens", NULL};
+  return luaL_checkoption(L, 2, NULL, names) == 0 ? s->chain : s->token_chain;
+}
+
 int l_credentials_providers(lua_State *L) {
-  struct luaws_session *s = l_session_check(L, 1);
+  const struct luaws_chain *chain = check_chain(L, l_session_check(L, 1));
   const struct luaws_provider *p;
   lua_newtable(L);
-  for (size_t i = 0; (p = luaws_chain_provider(s->chain, i)); i++) {
+  for (size_t i = 0; (p = luaws_chain_provider(chain, i)); i++) {
     lua_pushstring(L, p->name);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
@@ -268,9 +295,10 @@ static struct callbacks *callbacks_of(lua_State *L, struct luaws_session *s) {
 
 int l_credentials_insert(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
-  struct luaws_str where = l_check_text(L, 2), beside = l_check_text(L, 3);
-  struct luaws_str name = l_check_text(L, 4);
-  luaL_checktype(L, 5, LUA_TFUNCTION);
+  struct luaws_chain *chain = check_chain(L, s);
+  struct luaws_str where = l_check_text(L, 3), beside = l_check_text(L, 4);
+  struct luaws_str name = l_check_text(L, 5);
+  luaL_checktype(L, 6, LUA_TFUNCTION);
   struct callbacks *c = callbacks_of(L, s);
   struct own_provider *p = calloc(1, sizeof *p + name.len + 1);
   if (!p) return luaL_error(L, "out of memory");
@@ -278,21 +306,22 @@ int l_credentials_insert(lua_State *L) {
   p->provider =
       (struct luaws_provider){.name = p->name, .step = step, .cancel = cancel, .arg = p};
   p->L = c->L;
-  p->chain = s->chain;
+  p->chain = chain;
+  p->of_tokens = chain == s->token_chain;
   p->load = LUA_NOREF;
   p->next = c->providers;
   c->providers = p;
-  lua_settop(L, 5);
+  lua_settop(L, 6);
   p->load = luaL_ref(L, LUA_REGISTRYINDEX);
   struct luaws_error err = {0};
   int rc = luaws_str_is(where, "after")
-               ? luaws_chain_insert_after(s->chain, beside, &p->provider, &err)
-               : luaws_chain_insert_before(s->chain, beside, &p->provider, &err);
+               ? luaws_chain_insert_after(chain, beside, &p->provider, &err)
+               : luaws_chain_insert_before(chain, beside, &p->provider, &err);
   return rc ? l_error_raise(L, &err) : 0;
 }
 
 int l_credentials_remove(lua_State *L) {
-  luaws_chain_remove(l_session_check(L, 1)->chain, l_check_text(L, 2));
+  luaws_chain_remove(check_chain(L, l_session_check(L, 1)), l_check_text(L, 3));
   return 0;
 }
 
@@ -306,9 +335,9 @@ int l_explain_providers(lua_State *L) {
     lua_createtable(L, 0, 3);
     lua_pushstring(L, n->provider);
     lua_setfield(L, -2, "name");
-    lua_pushstring(L, n->answer < 0              ? "failed"
-                      : n->answer == LUAWS_FOUND ? "found"
-                                                 : "passed");
+    lua_pushstring(L, n->answer < 0             ? "failed"
+                      : n->answer == LUAWS_PASS ? "passed"
+                                                : "found");
     lua_setfield(L, -2, "answer");
     l_set_text(L, "why", n->text);
     lua_rawseti(L, -2, (lua_Integer)i + 1);

@@ -16,13 +16,14 @@ void l_callbacks_bind(struct luaws_session *s);
    unless they have an mfa_prompt. For the program, not for hosts. */
 int l_credentials_ask_at_terminal(lua_State *L);
 
-/* session:providers() → the names of the chain's providers, in order */
+/* In all three `row` is "credentials" or "tokens".
+   session:providers(row) → the names of the chain's providers, in order */
 int l_credentials_providers(lua_State *L);
-/* session:insert_provider(where, name, own_name, load): where is "before" or "after" the
-   provider `name`; load(take, { profile_name, refresh }), a task, hands take a table of
-   keys, or nil */
+/* session:insert_provider(row, where, name, own_name, load): where is "before" or "after"
+   the provider `name`; load(take, { profile_name, refresh }), a task, hands take a table
+   of keys, or nil */
 int l_credentials_insert(lua_State *L);
-/* session:remove_provider(name) */
+/* session:remove_provider(row, name) */
 int l_credentials_remove(lua_State *L);
 /* session:provider_notes() → { { name, answer, why }, … } */
 int l_explain_providers(lua_State *L);

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "client/bearer.h"
 #include "endpoint/endpoint.h"
 #include "l_client.h"
 #include "l_credentials.h"
@@ -146,12 +147,15 @@ static int session_gc(lua_State *L) {
 /* ---- credentials ---- */
 
 #define CREDENTIALS_WAIT_TYPE "luaws.core.credentials_wait"
+enum wanted { CREDENTIALS, METHOD, TOKEN, TOKEN_METHOD };
 struct l_credentials_wait {
   struct l_wait wait;
   struct luaws_chain_waiter waiter;
   struct luaws_session *session;
   struct luaws_client *client; /* whose credentials are wanted, or NULL */
-  bool closes;                 /* marked to be closed when its function is left */
+  enum wanted wanted;
+  struct luaws_str method; /* the answer to METHOD */
+  bool closes;             /* marked to be closed when its function is left */
 };
 
 static int credentials_wait_gc(lua_State *L) {
@@ -179,17 +183,31 @@ static void push_credentials(lua_State *L, struct luaws_credentials *c) {
   luaws_credentials_release(c);
 }
 
+static int ask(struct l_credentials_wait *w, struct luaws_credentials **out,
+               struct luaws_error *err) {
+  struct luaws_chain *chain = w->wanted == TOKEN || w->wanted == TOKEN_METHOD
+                                  ? w->session->token_chain
+                                  : w->session->chain;
+  if (w->client) return luaws_client_credentials(w->client, &w->waiter, out, err);
+  return w->wanted == METHOD || w->wanted == TOKEN_METHOD
+             ? luaws_chain_find(chain, &w->waiter, &w->method, err)
+             : luaws_chain_get(chain, &w->waiter, out, err);
+}
+
 static int credentials_step(lua_State *L, int status, lua_KContext ctx) {
   struct l_credentials_wait *w = luaL_checkudata(L, (int)ctx, CREDENTIALS_WAIT_TYPE);
   for (;;) {
     struct luaws_credentials *c = NULL;
     struct luaws_error err = {0};
-    int answer = w->client ? luaws_client_credentials(w->client, &w->waiter, &c, &err)
-                           : luaws_chain_get(w->session->chain, &w->waiter, &c, &err);
+    int answer = ask(w, &c, &err);
     if (answer < 0) return l_error_raise(L, &err);
     if (answer == LUAWS_PASS) return 0;
     if (answer == LUAWS_FOUND) {
-      push_credentials(L, c);
+      if (c) {
+        push_credentials(L, c);
+      } else {
+        l_push_text(L, w->method);
+      }
       return 1;
     }
     l_run_check_wait(L, w->waiter.chain);
@@ -200,9 +218,10 @@ static int credentials_step(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int wait_for_credentials(lua_State *L, struct luaws_session *s,
-                                struct luaws_client *client) {
+                                struct luaws_client *client, enum wanted wanted) {
   struct l_credentials_wait *w = lua_newuserdatauv(L, sizeof *w, 0);
-  *w = (struct l_credentials_wait){.waiter = {.wake = l_wait_wake, .arg = &w->wait}};
+  *w = (struct l_credentials_wait){.waiter = {.wake = l_wait_wake, .arg = &w->wait},
+                                   .wanted = wanted};
   l_wait_init(&w->wait, l_core(L));
   luaL_setmetatable(L, CREDENTIALS_WAIT_TYPE);
   w->session = luaws_session_acquire(s);
@@ -210,15 +229,37 @@ static int wait_for_credentials(lua_State *L, struct luaws_session *s,
   return credentials_step(L, LUA_OK, lua_gettop(L));
 }
 
-/* session:credentials() → a table of what was found, nil when there is nothing */
+/* session:credentials() → a table of those that are good now, nil when there are none */
 static int session_credentials(lua_State *L) {
-  return wait_for_credentials(L, l_session_check(L, 1), NULL);
+  return wait_for_credentials(L, l_session_check(L, 1), NULL, CREDENTIALS);
+}
+
+/* session:credentials_method() → the name of the provider that has some, or nil. A
+   service that it has to ask is not asked yet. */
+static int session_credentials_method(lua_State *L) {
+  return wait_for_credentials(L, l_session_check(L, 1), NULL, METHOD);
+}
+
+/* session:auth_token(), session:auth_token_method() → the same for bearer tokens: a table
+   with `token` and `expiry` */
+static int session_auth_token(lua_State *L) {
+  return wait_for_credentials(L, l_session_check(L, 1), NULL, TOKEN);
+}
+static int session_auth_token_method(lua_State *L) {
+  return wait_for_credentials(L, l_session_check(L, 1), NULL, TOKEN_METHOD);
+}
+
+/* session:token_variable(signing name) → the token of the environment, or nil */
+static int session_token_variable(lua_State *L) {
+  lua_pushstring(
+      L, luaws_token_variable(l_session_check(L, 1)->settings, l_check_text(L, 2)));
+  return 1;
 }
 
 /* core.client_credentials(client) → those that its requests are signed with */
 static int client_credentials(lua_State *L) {
   struct luaws_client *c = l_client_check(L, 1)->client;
-  return wait_for_credentials(L, c->session, c);
+  return wait_for_credentials(L, c->session, c, CREDENTIALS);
 }
 
 /* core.client_time(client) → seconds since the epoch, by the session's clock */
@@ -365,6 +406,10 @@ void l_session_open(lua_State *L) {
                                      {"profile_name", l_settings_profile_name},
                                      {"full_config", l_settings_full_config},
                                      {"credentials", session_credentials},
+                                     {"credentials_method", session_credentials_method},
+                                     {"auth_token", session_auth_token},
+                                     {"auth_token_method", session_auth_token_method},
+                                     {"token_variable", session_token_variable},
                                      {"providers", l_credentials_providers},
                                      {"insert_provider", l_credentials_insert},
                                      {"remove_provider", l_credentials_remove},

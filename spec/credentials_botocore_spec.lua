@@ -65,15 +65,18 @@ describe("as botocore does it, credentials are found", function()
         w.env[name] = fill(value)
       end
     end
+    local method
     local ok, found = pcall(function()
-      return w.session{ profile_name = case.profile, region_name = nil }:get_credentials()
+      local credentials = w.session{ profile_name = case.profile, region_name = nil }:get_credentials()
+      method = credentials and credentials.method
+      return credentials and credentials:get_frozen_credentials()
     end)
     if not ok then
       return { kind = found.kind, message = found.message:gsub(w.home, "{HOME}") }
     end
     found = found or {}
     return { access_key = found.access_key, secret_key = found.secret_key, token = found.token,
-      account_id = found.account_id, method = found.method }
+      account_id = found.account_id, method = method }
   end
 
   --- What was asked in each case.

@@ -46,7 +46,7 @@ describe("credentials", function()
       write(w.home .. "/token", "one")
       peer:reply(keys("c1"), keys("c2", { expiry = NOW + 9000 }))
       local session = w.session()
-      session:get_credentials()
+      machine.keys(session)
       assert.equal("one", peer:last().headers.authorization)
       write(w.home .. "/token", "two")
       w.now = NOW + 3600
@@ -63,12 +63,12 @@ describe("credentials", function()
       for _, url in ipairs(cases) do
         local w <close> = machine.new(nil, { AWS_CONTAINER_CREDENTIALS_FULL_URI = url })
         local session = w.session()
-        assert.equal("ValueError", raised(session.get_credentials, session).kind, url)
+        assert.equal("ValueError", raised(machine.keys, session).kind, url)
       end
       for _, uri in ipairs{ "@example.com/", ".example.com/" } do
         local w <close> = machine.new(nil, { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI = uri })
         local session = w.session()
-        assert.equal("ValueError", raised(session.get_credentials, session).kind, uri)
+        assert.equal("ValueError", raised(machine.keys, session).kind, uri)
       end
     end)
 
@@ -77,7 +77,7 @@ describe("credentials", function()
         local w <close> = machine.new(nil, { AWS_CONTAINER_CREDENTIALS_FULL_URI = peer.url,
           AWS_CONTAINER_AUTHORIZATION_TOKEN = token })
         local session = w.session()
-        local err = raised(session.get_credentials, session)
+        local err = raised(machine.keys, session)
         assert.same({ "ValueError", "Auth token value is not a legal header value" },
           { err.kind, err.message })
       end
@@ -108,7 +108,7 @@ describe("credentials", function()
           local url = (case[2] and peer or closed).url .. case[1]
           local w <close> = machine.new(nil, { AWS_CONTAINER_CREDENTIALS_FULL_URI = url })
           local session = w.session()
-          local err = raised(session.get_credentials, session)
+          local err = raised(machine.keys, session)
           assert.equal("CredentialRetrievalError", err.kind)
           assert.matches(case[3], err.message, 1, true)
           assert.not_matches("SECRET", err.message)
@@ -166,7 +166,7 @@ describe("credentials", function()
       local w <close> = imds_world{ AWS_EC2_METADATA_V1_DISABLED = "true" }
       peer:reply({ status = 403 }, "role", keys("v1"))
       local session = w.session()
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.equal("MetadataRetrievalError", err.kind)
       assert.equal(1, #peer:requests())
     end)
@@ -238,7 +238,7 @@ describe("credentials", function()
       } do
         local w <close> = imds_world(case[1])
         local session = w.session()
-        assert.equal(case[2], raised(session.get_credentials, session).kind)
+        assert.equal(case[2], raised(machine.keys, session).kind)
       end
     end)
 

@@ -99,7 +99,7 @@ describe("credentials of aws login", function()
   it("are taken from another process that renewed them", function()
     local w <close> = login_machine(cached(600))
     local session = w.session{ profile_name = "l" }
-    session:get_credentials()
+    machine.keys(session)
     local theirs = cached(2000)
     theirs.accessToken.accessKeyId = "AK-theirs"
     write(w.home .. file, cjson.encode(theirs))
@@ -136,7 +136,7 @@ describe("credentials of aws login", function()
       local w <close> = login_machine(case[1])
       peer:reply(case[4])
       local session = w.session{ profile_name = "l" }
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.equal(case[2], err.kind, i .. tostring(err))
       assert.matches(case[3], tostring(err), 1, true)
       assert.not_matches("SECRET", tostring(err))

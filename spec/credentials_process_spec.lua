@@ -103,7 +103,7 @@ describe("a program that prints credentials", function()
     async.run(function()
       local waiting = {}
       for i = 1, 3 do
-        waiting[i] = async.spawn(session.get_credentials, session)
+        waiting[i] = async.spawn(machine.keys, session)
       end
       until_holds(function() return exists(w.home .. "/pid") end)
       local pid = machine.read(w.home .. "/pid"):match("%d+")
@@ -115,7 +115,7 @@ describe("a program that prints credentials", function()
     end)
     assert.is_true(descriptors() <= before + 1)
     assert.equal(0, descriptors("pidfd"))
-    local err = raised(async.timeout, 0.05, session.get_credentials, session)
+    local err = raised(async.timeout, 0.05, machine.keys, session)
     assert.equal("TimeoutError", err.kind)
     assert.is_true(descriptors() <= before + 1)
     assert.equal(0, descriptors("pidfd"))
@@ -205,7 +205,7 @@ describe("a program that prints credentials", function()
     for _, case in ipairs(cases) do
       local w <close> = world(case[1] .. "\n")
       local session = w.session{ profile_name = "p" }
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.same({ "CredentialRetrievalError",
         "Error when retrieving credentials from custom-process: " .. case[2] }, { err.kind, err.message })
     end
@@ -215,7 +215,7 @@ describe("a program that prints credentials", function()
     } do
       local w <close> = machine.new("[profile p]\ncredential_process = " .. command .. "\n")
       local session = w.session{ profile_name = "p" }
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.equal("CredentialRetrievalError", err.kind)
       assert.matches(message, err.message, 1, true)
     end
@@ -226,7 +226,7 @@ describe("a program that prints credentials", function()
   it("is asked again by whoever comes after a failure", function()
     local w <close> = world('[ -e "$HOME/go" ] || exit 4\nprintf \'%s\' \'' .. json("P") .. "'")
     local session = w.session{ profile_name = "p" }
-    raised(session.get_credentials, session)
+    raised(machine.keys, session)
     write(w.home .. "/go", "")
     assert.equal("AKP", session:get_credentials().access_key)
   end)

@@ -64,7 +64,7 @@ duration_seconds = 900
     it("have a session name that says when, where none is configured", function()
       local w <close> = sts_world(BASE .. role() .. "duration_seconds = soon\n")
       peer:reply(sts_answer("AssumeRole", "dev"))
-      w.session{ profile_name = "a" }:get_credentials()
+      machine.keys(w.session{ profile_name = "a" })
       local fields = form(peer:last())
       assert.equal("luaws-session-1700000000", fields.RoleSessionName)
       assert.is_nil(fields.DurationSeconds)
@@ -115,7 +115,7 @@ source_profile = base
       peer:reply(sts_answer("AssumeRole", "a"), sts_error("AccessDenied"), sts_error("AccessDenied"),
         sts_error("AccessDenied"))
       local session = w.session{ profile_name = "a" }
-      session:get_credentials()
+      machine.keys(session)
       w.now = NOW + 2800 -- 800 s left: ahead of time
       for _ = 1, 3 do
         assert.equal("AK-a", session:get_credentials().access_key)
@@ -124,7 +124,7 @@ source_profile = base
       assert.is_true(#peer:requests() >= 2)
       w.now = NOW + 3300 -- 300 s left: now it must be
       peer:reply(sts_error("AccessDenied"))
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.equal("ClientError", err.kind)
       assert.equal("An error occurred (AccessDenied) when calling the AssumeRole operation: no way",
         tostring(err))
@@ -175,7 +175,7 @@ source_profile = base
       for _, case in ipairs(cases) do
         local w <close> = sts_world(BASE .. "[profile x]\n" .. case[1])
         local session = w.session{ profile_name = "x" }
-        local err = raised(session.get_credentials, session)
+        local err = raised(machine.keys, session)
         assert.same({ case[2], case[3] }, { err.kind, err.message })
       end
       assert.same({}, peer:requests())
@@ -223,9 +223,9 @@ source_profile = base
         local w <close> = sts_world(CONFIG)
         peer:reply(sts_answer("AssumeRole", "m"))
         local session = w.session{ profile_name = "m", mfa_prompt = function() return "123456" end }
-        session:get_credentials()
+        machine.keys(session)
         w.now = NOW + 3601
-        assert.equal("RefreshWithMFAUnsupportedError", raised(session.get_credentials, session).kind)
+        assert.equal("RefreshWithMFAUnsupportedError", raised(machine.keys, session).kind)
       end)
 
       it("need somebody who answers", function()
@@ -238,7 +238,7 @@ source_profile = base
           { function() return nil end, "mfa_prompt returned a nil instead of a code" },
         } do
           local session = w.session{ profile_name = "m", mfa_prompt = case[1] }
-          local err = raised(session.get_credentials, session)
+          local err = raised(machine.keys, session)
           assert.equal("CredentialRetrievalError", err.kind)
           assert.matches(case[2], err.message, 1, true)
         end
@@ -264,7 +264,7 @@ source_profile = base
       peer:reply(sts_answer("AssumeRole", "a1", { expiry = NOW + 3600 }),
         sts_answer("AssumeRole", "a2", { expiry = NOW + 9000, delay = 0.1 }))
       local session = w.session{ profile_name = "a" }
-      session:get_credentials()
+      machine.keys(session)
       w.now = NOW + 4000 -- expired
       local found = {}
       aws.async.run(function()
@@ -299,7 +299,7 @@ source_profile = base
       for _, case in ipairs(cases) do
         peer:reply(case[1])
         local session = w.session{ profile_name = "a" }
-        local err = raised(session.get_credentials, session)
+        local err = raised(machine.keys, session)
         assert.equal(case[2], err.kind, tostring(err))
         assert.matches(case[3], tostring(err), 1, true)
       end
@@ -353,7 +353,7 @@ source_profile = base
       } do
         w.env.AWS_PROFILE = case[3]
         peer:reply(sts_answer("AssumeRoleWithWebIdentity", "w"))
-        w.session{ profile_name = case[2] }:get_credentials()
+        machine.keys(w.session{ profile_name = case[2] })
         assert.equal(case[1], form(peer:last()).RoleArn)
       end
     end)
@@ -361,9 +361,9 @@ source_profile = base
     it("need a role and a file", function()
       local w <close> = sts_world(nil, { AWS_WEB_IDENTITY_TOKEN_FILE = "/nonexistent/token" })
       local session = w.session()
-      assert.equal("InvalidConfigError", raised(session.get_credentials, session).kind)
+      assert.equal("InvalidConfigError", raised(machine.keys, session).kind)
       w.env.AWS_ROLE_ARN = "arn"
-      local err = raised(session.get_credentials, session)
+      local err = raised(machine.keys, session)
       assert.matches("/nonexistent/token: No such file", err.message, 1, true)
     end)
 

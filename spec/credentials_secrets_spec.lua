@@ -28,7 +28,7 @@ describe("what is printed", function()
     aws.set_stream_logger("", "debug")
     local session = aws.session{ profile_name = arg[1] ~= "" and arg[1] or nil, region_name = "eu-west-1",
       _clock = function() return %d end, mfa_prompt = function() return "SECRETcode" end }
-    local ok, found = pcall(session.get_credentials, session)
+    local ok, found = pcall(function() return session:get_credentials():get_frozen_credentials() end)
     print(ok, found, aws.pretty(session:explain()), session:explain())
     for _, service in ipairs{ "sqs", "codecatalyst" } do
       local client = session:client(service)

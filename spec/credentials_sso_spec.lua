@@ -144,7 +144,7 @@ describe("credentials", function()
         local w <close> = sso_world(config, case[2], case[1] == LEGACY and LEGACY_FILE or SESSION_FILE)
         peer:reply(case[5])
         local session = w.session{ profile_name = "s" }
-        local err = raised(session.get_credentials, session)
+        local err = raised(machine.keys, session)
         assert.equal(case[3], err.kind, i .. tostring(err))
         assert.matches(case[4], tostring(err), 1, true)
       end
@@ -156,7 +156,7 @@ describe("credentials", function()
       peer:reply(role_credentials("s", NOW + 9000), sts_answer("AssumeRole", "a1"),
         sts_answer("AssumeRole", "a2", { expiry = NOW + 9000 }))
       local session = w.session{ profile_name = "a" }
-      session:get_credentials()
+      machine.keys(session)
       w.now = NOW + 3601
       assert.equal("AK-a2", session:get_credentials().access_key)
       assert.equal(3, #peer:requests())

@@ -212,7 +212,7 @@ describe("the chain of providers", function()
       local session = w.session()
       session:get_component("credential_provider"):insert_before("env", { METHOD = "own", load = case[1] })
       if case[2] then
-        local err = raised(session.get_credentials, session)
+        local err = raised(machine.keys, session)
         assert.equal(case[2], err.kind)
         assert.matches(case[3], err.message, 1, true)
       else

@@ -1,4 +1,4 @@
---- The row of providers that a session asks for credentials: looked at, and changed.
+--- The row of providers that a session asks for credentials, or for bearer tokens: looked at, and changed.
 ---
 ---     local chain = session:get_component("credential_provider")
 ---     chain:insert_before("env", { METHOD = "vault", load = function(self, context)
@@ -11,27 +11,34 @@ local chain_mt = { __name = "luaws.credential_chain", __index = Chain }
 
 local credentials = {}
 
---- The chain of a session.
+local ROWS = {
+  credential_provider = { name = "credentials", load = "load", what = "Credential" },
+  token_provider = { name = "tokens", load = "load_token", what = "Token" },
+}
+
+--- A chain of a session.
 ---@param session table
+---@param component string "credential_provider" or "token_provider"
 ---@return table
-function credentials.chain(session)
-  return setmetatable({ _session = session, _own = {} }, chain_mt)
+function credentials.chain(session, component)
+  return setmetatable({ _session = session, _row = ROWS[component], _own = {} }, chain_mt)
 end
 
 --- The names of the providers, in the order in which they are asked.
 ---@return string[]
 function Chain:names()
-  return self._session._core:providers()
+  return self._session._core:providers(self._row.name)
 end
 
 local function insert(self, where, name, provider)
+  local row = self._row
   local is_table = type(provider) == "table"
-  if not is_table or type(provider.METHOD) ~= "string" or type(provider.load) ~= "function" then
-    errors.raise("TypeError", "a provider is a table with METHOD, its name, and load, a function")
+  if not is_table or type(provider.METHOD) ~= "string" or type(provider[row.load]) ~= "function" then
+    errors.raise("TypeError", "a provider is a table with METHOD, its name, and %s, a function", row.load)
   end
   require("luaws.async") -- which runs load as a task
-  self._session._core:insert_provider(where, name, provider.METHOD, function(take, context)
-    take(provider:load(context))
+  self._session._core:insert_provider(row.name, where, name, provider.METHOD, function(take, context)
+    take(provider[row.load](provider, context))
   end)
   self._own[provider.METHOD] = provider
 end
@@ -40,7 +47,8 @@ end
 ---@param name string of the one that is there; UnknownCredentialError when it is not
 ---@param provider table METHOD (its name) and load(self, context) → a table with access_key, secret_key,
 ---  token, account_id, expiry (seconds since the epoch or a text; without one they are never asked for
----  again); nil to pass. context has profile_name and refresh
+---  again); nil to pass. context has profile_name and refresh. In a row of tokens it is load_token(self,
+---  context) → a token, or a table with token and expiration
 function Chain:insert_before(name, provider)
   insert(self, "before", name, provider)
 end
@@ -55,7 +63,7 @@ end
 --- Has a provider asked no more; one that is not there is no error.
 ---@param name string
 function Chain:remove(name)
-  self._session._core:remove_provider(name)
+  self._session._core:remove_provider(self._row.name, name)
 end
 
 --- A provider by its name: what was inserted, or a table with its METHOD.
@@ -67,7 +75,7 @@ function Chain:get_provider(name)
       return self._own[name] or { METHOD = name }
     end
   end
-  errors.raise("UnknownCredentialError", "Credential named %s not found.", name)
+  errors.raise("UnknownCredentialError", "%s named %s not found.", self._row.what, name)
 end
 
 --- The credentials that the chain finds, or nil.
@@ -76,8 +84,15 @@ function Chain:load_credentials()
   return self._session:get_credentials()
 end
 
+--- The token that the chain finds, or nil.
+---@param opts table|nil signing_name
+---@return table|nil
+function Chain:load_token(opts)
+  return self._session:get_auth_token(opts)
+end
+
 function chain_mt:__tostring()
-  return ("credential chain (%s)"):format(table.concat(self:names(), ", "))
+  return ("%s chain (%s)"):format(self._row.what:lower(), table.concat(self:names(), ", "))
 end
 
 return credentials

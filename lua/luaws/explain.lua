@@ -69,7 +69,8 @@ local function settings(session)
 end
 
 local function credentials(session)
-  local ok, found = pcall(session.get_credentials, session)
+  local core = session._core
+  local ok, found = pcall(core.credentials, core)
   local result = { providers = session._core:provider_notes() }
   if not ok then
     result.error = found
@@ -83,7 +84,7 @@ local function credentials(session)
   for _, provider in ipairs(result.providers) do
     asked[provider.name] = true
   end
-  for _, name in ipairs(session._core:providers()) do
+  for _, name in ipairs(session._core:providers("credentials")) do
     if not asked[name] then
       result.providers[#result.providers + 1] = { name = name, answer = "not asked" }
     end

@@ -188,23 +188,18 @@ function Session:resource(name, opts)
   return require("luaws.resource").open(self, name, opts)
 end
 
-local credentials_mt = { __name = "luaws.credentials" }
-credentials_mt.__index = {
-  --- The credentials as they are now, which do not change any more.
-  get_frozen_credentials = function(self)
-    return setmetatable({ access_key = self.access_key, secret_key = self.secret_key, token = self.token,
-      account_id = self.account_id }, credentials_mt)
-  end,
-}
-function credentials_mt:__tostring()
-  return ("Credentials(method='%s')"):format(self.method or "frozen")
-end
-
---- The credentials that requests of this session are signed with; nil when there are none.
----@return table|nil access_key, secret_key, token, account_id, method, expiry
+--- The credentials of this session, an object that stays the same and is always up to date (see
+--- luaws.live_credentials); nil when there are none. Those of roles and SSO are asked for when first read.
+---@return table|nil method; access_key, secret_key, token, account_id, expiry; get_frozen_credentials()
 function Session:get_credentials()
-  local found = self._core:credentials()
-  return found and setmetatable(found, credentials_mt)
+  local found = rawget(self, "_credentials")
+  if not found then
+    local method = self._core:credentials_method()
+    found = rawget(self, "_credentials") -- from another task, meanwhile
+      or method and require("luaws.live_credentials").new(self._core, method)
+    rawset(self, "_credentials", found)
+  end
+  return found
 end
 
 --- What this session goes by, and why: every setting and where it comes from, and how the search for
@@ -214,16 +209,37 @@ function Session:explain()
   return require("luaws.explain").session(self)
 end
 
+--- The token of this session for services that take one in place of a signature; nil when there is none. It
+--- stays the same object, renewed when that is due.
+---@param opts table|nil signing_name: asks for AWS_BEARER_TOKEN_<SIGNING_NAME> first
+---@return table|nil method; token, expiration; get_frozen_token()
+function Session:get_auth_token(opts)
+  local live = require("luaws.live_credentials")
+  local name = opts and opts.signing_name
+  local of_service = name and live.environment_token(self._core, name)
+  if of_service then
+    return of_service
+  end
+  local found = rawget(self, "_auth_token")
+  if not found then
+    local method = self._core:auth_token_method()
+    found = rawget(self, "_auth_token") or method and live.token(self._core, method)
+    rawset(self, "_auth_token", found)
+  end
+  return found
+end
+
 --- A part of the session that can be changed: "credential_provider", the row of places where credentials are
---- looked for (luaws.credentials).
+--- looked for, or "token_provider", the same for bearer tokens (luaws.credentials).
 ---@param name string
 function Session:get_component(name)
-  if name ~= "credential_provider" then
+  if name ~= "credential_provider" and name ~= "token_provider" then
     errors.raise("ValueError", "Unknown component: %s", tostring(name))
   end
-  local chain = rawget(self, "_chain") or require("luaws.credentials").chain(self)
-  rawset(self, "_chain", chain)
-  return chain
+  local components = rawget(self, "_components") or {}
+  rawset(self, "_components", components)
+  components[name] = components[name] or require("luaws.credentials").chain(self, name)
+  return components[name]
 end
 
 --- The names of all services there is a model of.

@@ -34,7 +34,7 @@ local function sign_request(session, request, opts)
   if not opts.service then
     errors.raise("ValueError", "sign_request needs opts.service, the name to sign for")
   end
-  local credentials = session:get_credentials()
+  local credentials = session._core:credentials()
   if not credentials then
     errors.raise("NoCredentialsError", "Unable to locate credentials")
   end

@@ -31,6 +31,12 @@ function machine.raised(fn, ...)
   return err
 end
 
+--- The keys of a session, asked for now; nil when it has none.
+function machine.keys(session)
+  local credentials = session:get_credentials()
+  return credentials and credentials:get_frozen_credentials()
+end
+
 --- A point in time as AWS writes it.
 ---@param seconds integer
 function machine.iso(seconds)

@@ -1,7 +1,8 @@
 #include "client/bearer.h"
 
-const char *luaws_client_variable_token(const struct luaws_client *c) {
-  struct luaws_str name = luaws_ref_text(&c->service->signing_name);
+#include <string.h>
+
+const char *luaws_token_variable(struct luaws_settings *s, struct luaws_str name) {
   struct luaws_buf variable = {0};
   luaws_buf_append_cstr(&variable, "AWS_BEARER_TOKEN_");
   for (size_t i = 0; i < name.len; i++) {
@@ -10,23 +11,46 @@ const char *luaws_client_variable_token(const struct luaws_client *c) {
                                      : ch >= 'a' && ch <= 'z' ? (char)(ch - 'a' + 'A')
                                                               : ch);
   }
-  const char *token =
-      variable.failed ? NULL : luaws_settings_getenv(c->session->settings, variable.ptr);
+  const char *token = variable.failed ? NULL : luaws_settings_getenv(s, variable.ptr);
   luaws_buf_clear(&variable);
   return token;
 }
 
+const char *luaws_client_variable_token(const struct luaws_client *c) {
+  return luaws_token_variable(c->session->settings,
+                              luaws_ref_text(&c->service->signing_name));
+}
+
+static int pass(struct luaws_provider_task *task, struct luaws_credentials **out,
+                struct luaws_error *err) {
+  return LUAWS_PASS;
+}
+
+const struct luaws_provider luaws_token_provider_env = {"env", NULL, pass, NULL, NULL};
+
+/* The place of "env" in the row; -1 when it was taken out. */
+static int place_of_env(const struct luaws_chain *c) {
+  const struct luaws_provider *p;
+  for (size_t i = 0; (p = luaws_chain_provider(c, i)); i++) {
+    if (strcmp(p->name, "env") == 0) return (int)i;
+  }
+  return -1;
+}
+
 int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter,
                        struct luaws_credentials **out, struct luaws_error *err) {
-  const char *token = luaws_client_variable_token(c);
-  if (token) {
+  int place = place_of_env(c->session->token_chain), answer = LUAWS_PASS;
+  const char *token = place >= 0 ? luaws_client_variable_token(c) : NULL;
+  if (!token || place > 0) {
+    answer = luaws_chain_get(c->session->token_chain, waiter, out, err);
+  }
+  if (answer == LUAWS_PASS && token) {
     const struct luaws_credentials_init init = {.token = luaws_str_from(token),
                                                 .method = LUAWS_STR("bearer-env")};
     *out = luaws_credentials_new(&init);
     if (*out) (*out)->features = luaws_feature_bit(LUAWS_FEATURE_BEARER_ENV);
     return *out ? LUAWS_FOUND : luaws_error_memory(err);
   }
-  int answer = luaws_chain_get(c->session->token_chain, waiter, out, err);
   if (answer != LUAWS_PASS) return answer;
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoAuthTokenError",
                          "Unable to locate authorization token");

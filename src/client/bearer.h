@@ -4,12 +4,18 @@
 
 #include "client/client.h"
 
-/* That of AWS_BEARER_TOKEN_<SIGNING NAME>, or NULL. */
+/* What AWS_BEARER_TOKEN_<SIGNING NAME> says; NULL when it is not set. */
+const char *luaws_token_variable(struct luaws_settings *s, struct luaws_str signing_name);
+/* The same for the service of a client. */
 const char *luaws_client_variable_token(const struct luaws_client *c);
 
-/* The token for one request, as credentials whose `token` it is: that of the variable, or
-   the profile's sso_session's. FOUND, PENDING, or an error: "NoAuthTokenError" when there
-   is none. */
+/* "env" in the row of token providers: it has nothing for those who name no service, and
+   whoever does asks luaws_token_variable. */
+extern const struct luaws_provider luaws_token_provider_env;
+
+/* The token for one request, as credentials whose `token` it is: that of the environment,
+   or the row's. The environment is asked first, or last when something was put in front
+   of it. FOUND, PENDING, or an error: "NoAuthTokenError" when there is none. */
 int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter,
                        struct luaws_credentials **out, struct luaws_error *err);
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "client/monitor.h"
+#include "client/bearer.h"
 #include "client/nested.h"
 #include "credentials/cache.h"
 #include "credentials/instance.h"
@@ -97,6 +98,10 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
     s->token_chain =
         luaws_chain_new_single(&s->provider_context, &luaws_token_provider_sso);
     rc = s->chain && s->token_chain ? set_keys(s, o, err) : luaws_error_memory(err);
+    if (rc == 0) {
+      rc = luaws_chain_insert_before(s->token_chain, LUAWS_STR("sso"),
+                                     &luaws_token_provider_env, err);
+    }
     if (rc == 0 && o->provider) {
       struct luaws_str first = luaws_str_from(luaws_chain_provider(s->chain, 0)->name);
       rc = luaws_chain_insert_before(s->chain, first, o->provider, err);

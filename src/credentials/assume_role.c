@@ -356,6 +356,7 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   int rc = task->state ? LUAWS_PENDING : begin(task, err);
   if (rc != LUAWS_PENDING) return rc;
   struct assume_role *a = task->state;
+  if (task->later) return LUAWS_LATER;
   if (!a->credentials) {
     rc = find_source(task, a, err);
     if (rc != LUAWS_FOUND) return rc;

@@ -1,6 +1,7 @@
 /* A search is a walk along the providers that can stop in the middle (PENDING) and go on
    when the provider wakes it. A refresh is a search of one provider: the one that the
-   credentials came from.
+   credentials came from. So is the first time that credentials are needed of which it was
+   only known that they are there (LUAWS_LATER).
 
    How a search ended is kept until the next one ends, for those who waited for it. */
 #include "credentials/chain.h"
@@ -18,10 +19,13 @@ struct luaws_chain {
   struct luaws_str profile_name; /* ours, of a source_profile's chain; else none */
 
   struct luaws_credentials *current;
-  struct luaws_provider source; /* where they came from; name NULL: from code */
+  struct luaws_provider source; /* where they came from, or are known to be; name NULL:
+                                   from code, or nowhere yet */
   int64_t rest_until_s;         /* no refresh before, as long as they have not expired */
 
   bool searching;
+  bool later;                  /* this search is content with knowing */
+  bool alone;                  /* it asks `source` and nobody else */
   bool awake;                  /* the task has something to do */
   size_t at;                   /* whose turn it is */
   struct luaws_provider asked; /* that one: the row may change meanwhile */
@@ -288,6 +292,7 @@ static void begin_task(struct luaws_chain *c, const struct luaws_provider *provi
       .profile_name = of_profile ? c->profile_name : luaws_settings_profile_name(s),
       .ignore_environment = of_profile || luaws_settings_profile_in_code(s),
       .refresh = refresh,
+      .later = c->later,
       .wake = wake,
       .wake_arg = c,
       .notes = &c->note,
@@ -308,9 +313,13 @@ static void forget_notes(struct luaws_chain *c) {
 static void keep_note(struct luaws_chain *c, int answer, const struct luaws_error *err) {
   struct luaws_str text = answer < 0 && err ? luaws_str_from(luaws_error_message(err))
                                             : luaws_buf_str(&c->note);
-  const char *said = answer == LUAWS_FOUND ? "found" : answer < 0 ? "failed" : "passed";
+  const char *said = answer == LUAWS_FOUND   ? "found"
+                     : answer == LUAWS_LATER ? "will be asked"
+                     : answer < 0            ? "failed"
+                                             : "passed";
   luaws_log(LUAWS_LOG_DEBUG, "luaws.credentials", "%s %s%s%.*s", c->asked.name, said,
             text.len ? ": " : "", LUAWS_STR_ARG(text));
+  if (c->alone && !c->task.refresh && c->note_count) c->note_count--; /* said LATER */
   if (c->task.refresh || c->note_count == c->note_cap) return;
   c->notes[c->note_count++] =
       (struct luaws_chain_note){.provider = c->asked.name,
@@ -341,32 +350,37 @@ static void keep(struct luaws_chain *c, struct luaws_credentials *found) {
   c->source = *c->task.provider;
   luaws_credentials_release(c->current);
   c->current = found;
+  c->rest_until_s = now_s(c) + LUAWS_REFRESH_PAUSE_S;
 }
 
 /* Goes on with the search. FOUND: c->current is new. */
 static int go_on(struct luaws_chain *c, struct luaws_error *err) {
   struct luaws_credentials *found = NULL;
   int rc = step_task(c, &found, err);
-  while (rc == LUAWS_PASS && !c->task.refresh && ++c->at < c->count) {
+  while (rc == LUAWS_PASS && !c->alone && ++c->at < c->count) {
     begin_task(c, &c->providers[c->at], false);
     rc = step_task(c, &found, err);
   }
-  if (rc == LUAWS_PASS && c->task.refresh) {
+  if (rc == LUAWS_PASS && c->alone) {
     rc = luaws_provider_failed(&c->task, err, "nothing to refresh from any more");
   }
   if (rc == LUAWS_FOUND) keep(c, found);
+  if (rc == LUAWS_LATER) c->source = *c->task.provider;
   return rc;
 }
 
-static int begin_search(struct luaws_chain *c, bool refresh, struct luaws_error *err) {
-  int rc = refresh ? 0 : check_settings(c, err);
+static int begin_search(struct luaws_chain *c, bool later, struct luaws_error *err) {
+  bool alone = c->source.name != NULL;
+  int rc = alone ? 0 : check_settings(c, err);
   if (rc) return rc;
   c->searching = true;
+  c->later = later;
+  c->alone = alone;
   c->search++;
   c->at = 0;
-  if (!refresh) forget_notes(c);
-  if (!refresh && c->count == 0) return LUAWS_PASS;
-  begin_task(c, refresh ? &c->source : &c->providers[0], refresh);
+  if (!alone) forget_notes(c);
+  if (!alone && c->count == 0) return LUAWS_PASS;
+  begin_task(c, alone ? &c->source : &c->providers[0], c->current != NULL);
   return LUAWS_PENDING;
 }
 
@@ -376,20 +390,25 @@ static int still_expired(struct luaws_error *err) {
                          "still expired.");
 }
 
-/* Runs a search, and one refresh behind it when what it found has expired already. */
-static int run(struct luaws_chain *c, struct luaws_error *err) {
-  int rc = c->searching ? LUAWS_PENDING : begin_search(c, c->current != NULL, err);
+/* Runs a search, and another behind it: a refresh when what it found has expired already,
+   and a real one when it was content with less than is wanted now. */
+static int run(struct luaws_chain *c, bool later, struct luaws_error *err) {
+  int rc = c->searching ? LUAWS_PENDING : begin_search(c, later, err);
   while (rc == LUAWS_PENDING) {
     bool refresh = c->task.refresh;
     rc = go_on(c, err);
     if (rc == LUAWS_PENDING) return rc;
+    if (rc == LUAWS_LATER && !later) {
+      rc = begin_search(c, false, err);
+      continue;
+    }
     if (rc != LUAWS_FOUND || !c->current->expiry_s || c->current->expiry_s > now_s(c)) {
       break;
     }
     if (refresh) {
       rc = still_expired(err);
     } else {
-      rc = begin_search(c, true, err);
+      rc = begin_search(c, false, err);
     }
   }
   c->searching = false;
@@ -432,12 +451,10 @@ int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
   bool usable = c->current && left >= LUAWS_MANDATORY_REFRESH_S;
   bool resting = c->current && left > 0 && now < c->rest_until_s && !c->searching;
   if (!c->current || (left < LUAWS_ADVISORY_REFRESH_S && !resting)) {
-    rc = run(c, &problem);
+    rc = run(c, false, &problem);
     if (rc == LUAWS_PASS || rc < 0) remember_end(c, rc, &problem);
-    if (rc == LUAWS_FOUND || (rc < 0 && usable)) {
-      c->rest_until_s = now + LUAWS_REFRESH_PAUSE_S;
-    }
     if (rc < 0 && usable) {
+      c->rest_until_s = now + LUAWS_REFRESH_PAUSE_S;
       luaws_log(LUAWS_LOG_WARNING, "luaws.credentials",
                 "refreshing the credentials failed, they are good for another %lld s: %s",
                 (long long)left, luaws_error_message(&problem));
@@ -457,4 +474,23 @@ int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
   luaws_error_clear(&problem);
   if (waiter && rc != LUAWS_PENDING) waiter->search = 0;
   return rc;
+}
+
+int luaws_chain_find(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
+                     struct luaws_str *method, struct luaws_error *err) {
+  int rc = LUAWS_FOUND;
+  *method = LUAWS_STR_NONE;
+  if (tell_end(c, waiter, &rc, err)) return rc;
+  if (!c->current && !c->source.name) {
+    struct luaws_error problem = {0};
+    rc = run(c, true, &problem);
+    if (rc == LUAWS_PASS || rc < 0) remember_end(c, rc, &problem);
+    if (rc == LUAWS_PENDING) enqueue(c, waiter);
+    if (rc < 0) luaws_error_move(err ? err : &problem, &problem);
+    luaws_error_clear(&problem);
+  }
+  if (waiter && rc != LUAWS_PENDING) waiter->search = 0;
+  if (rc != LUAWS_FOUND && rc != LUAWS_LATER) return rc;
+  *method = c->current ? c->current->method : luaws_str_from(c->source.name);
+  return LUAWS_FOUND;
 }

@@ -62,10 +62,15 @@ int luaws_chain_get(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
                     struct luaws_credentials **out, struct luaws_error *err);
 /* When it was the last one, the search that it waited for is given up. */
 void luaws_chain_waiter_cancel(struct luaws_chain_waiter *waiter);
+/* Whether there are credentials, and whose: FOUND with the name of their provider in
+   *method (good as long as the chain), and otherwise as luaws_chain_get. Where a service
+   would have to be asked for them, that is left to the first luaws_chain_get. */
+int luaws_chain_find(struct luaws_chain *c, struct luaws_chain_waiter *waiter,
+                     struct luaws_str *method, struct luaws_error *err);
 /* What a provider answered in the last search that was no refresh. */
 struct luaws_chain_note {
   const char *provider;
-  int answer; /* FOUND, PASS, PENDING while it is being asked, or an error */
+  int answer; /* FOUND, LATER, PASS, or an error */
   struct luaws_str text;
 };
 /* The i-th that was asked, or NULL. Good until the next search. */

@@ -15,6 +15,8 @@ enum luaws_answer {
   LUAWS_PASS,    /* nothing here: ask the next one */
   LUAWS_FOUND,   /* *out is set, a reference for the caller */
   LUAWS_PENDING, /* something is under way */
+  LUAWS_LATER,   /* there are some; a service will be asked when they are needed. Only for
+                    a task with `later` */
 };
 
 /* A call to an AWS service on a provider's behalf (STS, SSO, ...). */
@@ -82,6 +84,7 @@ struct luaws_provider_task {
   struct luaws_str profile_name; /* which profile it is about */
   bool ignore_environment; /* the profile was named in code, or as a source_profile */
   bool refresh;            /* not the first time: credentials found here have expired */
+  bool later;              /* it is enough to know that there are some */
   /* Set by the chain: to be called, from the loop, when a PENDING task can go on. */
   void (*wake)(void *arg);
   void *wake_arg;

@@ -199,6 +199,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_credentials **ou
   if (!s) return luaws_error_memory(err);
   task->state = s;
   rc = configure(task, s, profile, err);
+  if (rc == 0 && task->later) rc = LUAWS_LATER;
   if (rc) return rc;
   struct luaws_buf key = {0};
   append_cache_key(s, &key);

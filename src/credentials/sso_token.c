@@ -254,6 +254,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   if (!login.session_name.ptr) {
     return luaws_provider_pass(task, "no sso_session in the profile");
   }
+  if (task->later) return LUAWS_LATER;
   struct luaws_sso_token *t = calloc(1, sizeof *t);
   if (!t) return luaws_error_memory(err);
   task->state = t;

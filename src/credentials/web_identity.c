@@ -61,6 +61,7 @@ static int start_call(struct luaws_provider_task *task, struct web_identity *w,
         "with web identity but has no role ARN configured. Ensure that the profile has "
         "the role_arn configuration set or the AWS_ROLE_ARN env var is set.");
   }
+  if (task->later) return LUAWS_LATER;
   if (!name.ptr) {
     luaws_role_session_name(task, &made_up);
     name = luaws_buf_str(&made_up);
