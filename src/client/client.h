@@ -44,6 +44,8 @@ struct luaws_client {
   struct luaws_str signing_region;
   struct luaws_str partition;
   struct luaws_str custom_endpoint; /* none = the rules' own */
+  struct luaws_str legacy_endpoint; /* where an endpoints.json of the user's own sends
+                                       it; mostly none */
   struct luaws_str endpoint_url;    /* what scripts see */
   struct luaws_user_agent user_agent;
   struct luaws_client_config *config;

@@ -33,16 +33,17 @@ static bool dualstack(const struct luaws_client *c) {
 static bool builtin_value(const struct luaws_call *call, const struct luaws_client *c,
                           struct luaws_str name, struct luaws_endpoint_param *out) {
   const struct luaws_client_config *g = c->config;
+  struct luaws_str given =
+      c->custom_endpoint.len ? c->custom_endpoint : c->legacy_endpoint;
   const struct {
     const char *name;
     int boolean; /* -1: it is text */
     struct luaws_str text;
   } values[] = {
       {"AWS::Region", -1, c->region},
-      {"AWS::UseFIPS", !c->custom_endpoint.len && is_on(g->use_fips_endpoint),
-       LUAWS_STR_NONE},
-      {"AWS::UseDualStack", !c->custom_endpoint.len && dualstack(c), LUAWS_STR_NONE},
-      {"SDK::Endpoint", -1, c->custom_endpoint},
+      {"AWS::UseFIPS", !given.len && is_on(g->use_fips_endpoint), LUAWS_STR_NONE},
+      {"AWS::UseDualStack", !given.len && dualstack(c), LUAWS_STR_NONE},
+      {"SDK::Endpoint", -1, given},
       {"AWS::Auth::AccountId", -1,
        call && call->credentials ? call->credentials->account_id : LUAWS_STR_NONE},
       {"AWS::Auth::AccountIdEndpointMode", -1,

@@ -32,6 +32,30 @@ static int resolve(struct luaws_client *c, bool global, struct luaws_region_resu
   return luaws_region_for_client(c->legacy_endpoints, &request, &c->arena, out, err);
 }
 
+/* An endpoints.json in a folder of the user's own still decides where a client goes: the
+   rules are given its answer as if it were a custom endpoint. */
+static int find_legacy_endpoint(struct luaws_client *c, bool global,
+                                struct luaws_error *err) {
+  struct luaws_region_request request = {
+      .service = luaws_ref_text(&c->service->endpoint_prefix),
+      .region = global ? LUAWS_STR_NONE : c->region,
+      .dualstack = c->config->use_dualstack_endpoint == LUAWS_YES,
+      .fips = c->config->use_fips_endpoint == LUAWS_YES};
+  struct luaws_region_result r = {0};
+  if (c->custom_endpoint.len ||
+      !luaws_models_has_own(c->session->models, LUAWS_SECTION_ENDPOINTS)) {
+    return 0;
+  }
+  int rc = luaws_region_for_client(c->legacy_endpoints, &request, &c->arena, &r, err);
+  if (rc) return rc;
+  struct luaws_buf url = {0};
+  luaws_buf_printf(&url, "%s://%.*s", r.https ? "https" : "http",
+                   LUAWS_STR_ARG(r.hostname));
+  if (!url.failed) c->legacy_endpoint = luaws_arena_str(&c->arena, luaws_buf_str(&url));
+  luaws_buf_clear(&url);
+  return c->legacy_endpoint.ptr ? 0 : luaws_error_memory(err);
+}
+
 int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   struct luaws_region_result r = {0};
   if (!c->legacy_endpoints) {
@@ -42,6 +66,7 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   c->global_sts_endpoint = uses_global_sts(c);
   bool s3 = luaws_str_is(luaws_ref_text(&c->service->endpoint_prefix), "s3");
   int rc = resolve(c, s3 && c->global_s3_endpoint, &r, err);
+  if (rc == 0) rc = find_legacy_endpoint(c, s3 && c->global_s3_endpoint, err);
   if (rc) return rc;
   c->partition = r.partition;
   c->signing_region = r.signing_region.len ? r.signing_region : c->region;

@@ -34,6 +34,8 @@ void luaws_models_free(struct luaws_models *m);
 int luaws_models_find(struct luaws_models *m, enum luaws_section_type type,
                       struct luaws_str service, struct luaws_str version,
                       const void **out, struct luaws_error *err);
+/* Does a folder replace the pack's file of that type, one that belongs to no service? */
+bool luaws_models_has_own(struct luaws_models *m, enum luaws_section_type type);
 /* As luaws_models_find, and which version was chosen. */
 int luaws_models_find_version(struct luaws_models *m, enum luaws_section_type type,
                               struct luaws_str service, struct luaws_str version,

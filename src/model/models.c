@@ -340,3 +340,15 @@ int luaws_models_find(struct luaws_models *m, enum luaws_section_type type,
   struct luaws_str chosen;
   return luaws_models_find_version(m, type, service, version, out, &chosen, err);
 }
+
+bool luaws_models_has_own(struct luaws_models *m, enum luaws_section_type type) {
+  if (m->source.file_count == 0) return false;
+  const void *found = NULL, *packed = NULL;
+  struct luaws_error err = {0};
+  const struct luaws_pack_entry *entry =
+      m->pack ? luaws_pack_find(m->pack, type, LUAWS_STR_NONE, LUAWS_STR_NONE) : NULL;
+  int rc = luaws_models_find(m, type, LUAWS_STR_NONE, LUAWS_STR_NONE, &found, &err);
+  if (rc == 0 && entry) rc = luaws_pack_section(m->pack, entry, &packed, &err);
+  luaws_error_clear(&err);
+  return rc == 0 && found != packed;
+}
