@@ -118,3 +118,11 @@ describe("a setting", function()
     assert.matches("argument", raised(s.client, s, "sts").message, 1, true)
   end)
 end)
+
+describe("a file of settings that nobody would write", function()
+  it("is understood as by botocore, or refused as there", function()
+    -- scripts/ini-fuzz without a seed makes up thousands.
+    local said = child.output{ "sh", "-c", "python3 scripts/ini-fuzz 150 7 || true" }
+    assert.matches("150 pairs of files, %d+ refused by botocore, 0 not understood alike\n$", said)
+  end)
+end)
