@@ -109,6 +109,37 @@ describe("session:explain", function()
       tostring(w.session():explain()))
   end)
 
+  it("tells of a client what was given in code, and what comes from elsewhere", function()
+    local w <close> = machine.new("[default]\nregion = eu-north-1\nretry_mode = adaptive\ns3 =\n"
+      .. "  use_arn_region = false\n", { AWS_MAX_ATTEMPTS = "7", AWS_DISABLE_HOST_PREFIX_INJECTION = "true",
+      AWS_ENDPOINT_URL_S3 = "http://s3.test", AWS_DEFAULT_REGION = "eu-south-1" })
+    local session = w.session()
+    session:set_default_client_config({ read_timeout = 5 })
+    local explanation = session:explain("s3", { config = { connect_timeout = 3, s3 = {
+      addressing_style = "path" }, proxies = { http = "http://me:hush@proxy.test" } } })
+    local options, file = explanation.client.options, w.home .. "/.aws/config"
+    for name, expected in pairs{
+      connect_timeout = { 3, "argument" }, read_timeout = { 5, "argument" },
+      region_name = { "eu-south-1", "AWS_DEFAULT_REGION" },
+      ["retries.mode"] = { "adaptive", file .. ":3" },
+      ["retries.total_max_attempts"] = { 7, "AWS_MAX_ATTEMPTS" },
+      ["s3.addressing_style"] = { "path", "argument" }, ["s3.use_arn_region"] = { false, file .. ":5" },
+      inject_host_prefix = { false, "AWS_DISABLE_HOST_PREFIX_INJECTION" },
+      max_pool_connections = { 10, "default" }, endpoint_url = { "http://s3.test", "AWS_ENDPOINT_URL_S3" },
+      proxies = { { http = "http://me:****@proxy.test" }, "argument" },
+    } do
+      assert.same(expected, { options[name].value, options[name].from }, name)
+    end
+    assert.matches("client of s3:\n.*connect_timeout +3 +argument\n", tostring(explanation))
+    assert.not_matches("hush", tostring(explanation) .. aws.pretty(explanation), 1, true)
+    assert.equal("endpoint rules", session:explain("ec2").client.options.endpoint_url.from)
+    assert.equal("argument", session:explain("s3", { endpoint_url = "http://x.test" }).client.options
+      .endpoint_url.from)
+    local broken = session:explain("s33")
+    assert.equal("UnknownServiceError", broken.client.error.kind)
+    assert.matches("client of s33:\n  ! Unknown service: 's33'", tostring(broken), 1, true)
+  end)
+
   it("tells of the files, and what is wrong with them or the profile, once", function()
     for _, case in ipairs{
       { "[default]\nregion = x\nregion\n", {}, "/.aws/config, line 3: " },

@@ -92,8 +92,98 @@ local function credentials(session)
   return result
 end
 
+-- Options of a client that are settings by another name.
+local SETTING_OF = {
+  region_name = "region", ["retries.mode"] = "retry_mode", ["retries.total_max_attempts"] = "max_attempts",
+  inject_host_prefix = "disable_host_prefix_injection",
+}
+
+-- Somebody said so.
+local SAID = { argument = true, variable = true, file = true }
+
+-- Does a config table say what `name` is?
+local function says(config, name)
+  local block, key = name:match("^([%w_]+)%.(.*)$")
+  if not block then
+    return config[name] ~= nil
+  end
+  local inner = config[block] or {}
+  return inner[key] ~= nil or key == "total_max_attempts" and inner.max_attempts ~= nil
+end
+
+-- One option of a client: its value, and where that comes from.
+local function add_option(rows, name, value, configs, all)
+  local setting = all[SETTING_OF[name] or name]
+  local row = { name = name, value = without_password(value), source = "default" }
+  if setting and SAID[setting.source] then
+    row.source, row.variable = setting.source, setting.variable
+    row.path, row.line = setting.path, setting.line
+  end
+  for _, config in ipairs(configs) do
+    if says(config, name) then
+      row.source, row.variable, row.path, row.line = "argument", nil, nil, nil
+    end
+  end
+  row.from = describe_source(row)
+  rows[#rows + 1] = row
+  rows[name] = row
+end
+
+local BLOCKS = { retries = true, s3 = true, proxies_config = true }
+
+local function sorted_keys(map)
+  local names = {}
+  for name in pairs(map) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function add_endpoint(rows, made, opts, all)
+  local row = { name = "endpoint_url", value = without_password(made.meta.endpoint_url),
+    source = "endpoint rules" }
+  local configured = all["endpoint_url." .. made.meta.service_name] or all.endpoint_url
+  if opts.endpoint_url then
+    row.source = "argument"
+  elseif configured.value and not made.meta.config.ignore_configured_endpoint_urls then
+    row.source, row.variable = configured.source, configured.variable
+    row.path, row.line = configured.path, configured.line
+  end
+  row.from = describe_source(row)
+  rows[#rows + 1] = row
+  rows.endpoint_url = row
+end
+
+--- What a client that is made with these options goes by.
+local function client(session, service, opts, all)
+  opts = opts or {}
+  local ok, made = pcall(session.client, session, service, opts)
+  if not ok then
+    return { service_name = service, error = made }
+  end
+  local configs = { opts.config or {}, session:get_default_client_config() or {},
+    { region_name = opts.region_name } }
+  local rows, config = {}, made.meta.config
+  for _, name in ipairs(sorted_keys(config)) do
+    if BLOCKS[name] then
+      for _, key in ipairs(sorted_keys(config[name])) do
+        add_option(rows, name .. "." .. key, config[name][key], configs, all)
+      end
+    else
+      add_option(rows, name, config[name], configs, all)
+    end
+  end
+  add_endpoint(rows, made, opts, all)
+  made:close()
+  return { service_name = service, options = rows }
+end
+
 --- Explains a session. Looks for its credentials when that was not done yet.
 ---@param session table
+---@param service string|nil also explain a client of it, made with these options: `client`, with `options`,
+---  a sequence (also by name) of what `settings` has, or `error`
+---@param opts table|nil as for session:client
 ---@return table explanation `profile_name`; `files`, a sequence of `path` and `found`; `error`, what is wrong
 ---  with files or profile; `settings`, a sequence (also by name) of `name`, `value`, `source` ("argument",
 ---  "variable", "file", "default", "not set"), `from` (variable, or file and line), or `error`, with
@@ -101,13 +191,15 @@ end
 ---  `method`, `access_key` and the like (masked) or `error`, and `providers`, a
 ---  sequence of `name`, `answer` ("found", "passed", "failed", "not asked"), `why`. Printed, it is a page to
 ---  read
-function explain.session(session)
+function explain.session(session, service, opts)
   local files, wrong = session._core:files()
+  local all = settings(session)
   return setmetatable({
     profile_name = session._core:profile_name(),
     files = files,
     error = wrong,
-    settings = settings(session),
+    settings = all,
+    client = service and client(session, service, opts, all) or nil,
     credentials = credentials(session),
   }, explanation_mt)
 end
@@ -127,7 +219,7 @@ end
 -- What is wrong with the files is said once, and not of each setting.
 local function add_settings(lines, all, wanted, known_error)
   for _, setting in ipairs(all) do
-    local said = setting.source == "argument" or setting.source == "variable" or setting.source == "file"
+    local said = SAID[setting.source] or false
     if setting.error then
       local new = wanted and setting.error ~= known_error
       lines[#lines + 1] = new and ("  %-36s ! %s"):format(setting.name, setting.error) or nil
@@ -172,6 +264,13 @@ function explanation_mt:__tostring()
   add_settings(lines, self.settings, true, self.error)
   lines[#lines + 1] = "settings left at their default:"
   add_settings(lines, self.settings, false)
+  if self.client then
+    lines[#lines + 1] = ("client of %s:"):format(self.client.service_name)
+    lines[#lines + 1] = self.client.error and "  ! " .. tostring(self.client.error) or nil
+    for _, option in ipairs(self.client.options or {}) do
+      lines[#lines + 1] = ("  %-36s %-28s %s"):format(option.name, shown(option.value), option.from)
+    end
+  end
   lines[#lines + 1] = "credentials:"
   add_credentials(lines, self.credentials)
   return table.concat(lines, "\n")

@@ -204,9 +204,11 @@ end
 
 --- What this session goes by, and why: every setting and where it comes from, and how the search for
 --- credentials went; see luaws.explain. Nothing secret is in it.
+---@param service string|nil also what a client of it goes by that is made with opts
+---@param opts table|nil as for client
 ---@return table
-function Session:explain()
-  return require("luaws.explain").session(self)
+function Session:explain(service, opts)
+  return require("luaws.explain").session(self, service, opts)
 end
 
 --- The token of this session for services that take one in place of a signature; nil when there is none. It
