@@ -16,9 +16,10 @@
 #include "l_paths.h"
 #include "l_piece.h"
 #include "l_regions.h"
+#include "l_rsa.h"
+#include "l_run.h"
 #include "l_send.h"
 #include "l_session.h"
-#include "l_run.h"
 #include "l_sign.h"
 #include "l_stream.h"
 #include "l_value.h"
@@ -40,6 +41,7 @@ static int open_core(lua_State *L) {
   l_send_open(L);
   l_model_open(L);
   l_docs_open(L);
+  l_rsa_open(L);
   l_sign_open(L);
   l_encode_open(L);
   l_files_open(L);

@@ -70,6 +70,7 @@ local LAZY = {
   dynamodb = "luaws.dynamodb",
   stubber = "luaws.stubber",
   errors = "luaws.errors",
+  cloudfront_signer = "luaws.cloudfront_signer",
   progress = "luaws.progress",
 }
 

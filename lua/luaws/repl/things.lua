@@ -18,6 +18,7 @@ local KIND_OF = {
 }
 local LAZY_MODULES = {
   async = true, dynamodb = true, errors = true, jmespath = true, pretty = true, stubber = true,
+  cloudfront_signer = true,
 }
 local SESSION_METHODS = {
   "client", "get_available_partitions", "get_available_regions", "get_available_resources",
