@@ -237,6 +237,21 @@ json.dump(out, sys.stdout)]], cjson.encode(REQUESTS))
     end
   end)
 
+  it("puts a bearer token in place of a signature", function()
+    local s = session{ _env = { AWS_BEARER_TOKEN_MY_SERVICE = "the-bearer" } }
+    local request = { method = "POST", url = "https://example.com/x?y", body = "text",
+      headers = { authorization = "of before", ["X-Two"] = { "one", "two" } } }
+    local signed = s:sign_request(request, { algorithm = "bearer", service = "my-service" })
+    assert.same({ method = "POST", url = request.url, body = "text", headers = {
+      Authorization = "Bearer the-bearer", ["X-Two"] = { "one", "two" } } }, signed)
+    assert.equal("of before", request.headers.authorization)
+    local err = raised(s.sign_request, s, request, { algorithm = "bearer", service = "another" })
+    assert.same({ "NoAuthTokenError", "Unable to locate authorization token" },
+      { err.kind, tostring(err) })
+    err = raised(s.sign_request, s, request, { algorithm = "bearer", presign = true })
+    assert.equal("Signature version(s) are not supported: bearer-query", tostring(err))
+  end)
+
   it("shows its steps when asked, and leaves the request alone", function()
     local request = { method = "GET", url = "https://example.com/" }
     local signed = session():sign_request(request, { service = "service", time = 1767225600, debug = true })

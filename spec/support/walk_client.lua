@@ -4,7 +4,8 @@
 -- Reads JSON lines { service, client, method, params }, where client has the options of a client, and answers
 -- each with { requests = { { method, url, headers, body } }, error = { kind, message } }; what there is none
 -- of is left out. With { presign = { ExpiresIn, HttpMethod } } the answer is { result = url }; what methods
--- named generate_… return is the result as well. Bytes are { ["$hex"] = … } both ways, and
+-- named generate_… return is the result as well. With { sign = { request, opts } } it is what
+-- session:sign_request returns. Bytes are { ["$hex"] = … } both ways, and
 -- { ["$float"] = "NaN" }, { ["$integer"] = "…" }, { ["$map"] = true }, { ["$list"] = true } and
 -- { ["$stream"] = hex } stand for what JSON has no words for.
 local aws = require("luaws")
@@ -112,7 +113,20 @@ local function client_for(question)
   return known.client, known.sent
 end
 
+-- Signs a request that is no call.
+local function sign(question)
+  local options = question.client
+  local made = aws.session{ aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret",
+    aws_session_token = options.token, region_name = options.region }
+  local opts = question.sign.opts
+  opts.time, opts.expires = math.tointeger(opts.time), math.tointeger(opts.expires)
+  return made:sign_request(value_of(question.sign.request), opts)
+end
+
 local function answer(question)
+  if question.sign then
+    return sign(question)
+  end
   local client, sent = client_for(question)
   for i = #sent, 1, -1 do
     sent[i] = nil
