@@ -52,7 +52,7 @@ local EXACT = {
   { "answer.Res", { "Reservations", "ResponseMetadata" }, "" },
   { "answer.Reservations[1].", { "Instances", "ReservationId" }, "" },
   -- the module
-  { "aws.cl", { "client" }, "" },
+  { "aws.cl", { "client", "cloudfront_signer" }, "" },
   { 'aws.client("dynamodb', { "dynamodb", "dynamodbstreams" }, '"' },
   { "aws.client 'dynamodbs", { "dynamodbstreams" }, "'" },
   { "session:client([[dynamodbs", { "dynamodbstreams" }, "]]" },
