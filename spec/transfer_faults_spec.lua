@@ -1,6 +1,7 @@
 -- Transfers whose other end misbehaves: the file is whole and right or it is as before, nothing
 -- half-written is left, and no upload stays open.
 local aws = require("luaws")
+local child = require("spec.support.child")
 local server = require("spec.support.server")
 local MiB = 1024 * 1024
 
@@ -262,6 +263,38 @@ local function steps()
   return table.concat(list, " ")
 end
 
+-- Uploads the file in a process of its own that gets Ctrl-C so many seconds after it began to send, and
+-- perhaps once more. Returns how it ended.
+local function interrupted(seconds, file, again)
+  local script = write("script.lua", ([[
+    io.stdout:setvbuf("no")
+    local aws = require("luaws")
+    local s3 = aws.client("s3", { endpoint_url = %q, region_name = "us-east-1", aws_access_key_id = "a",
+      aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } })
+    local begun
+    s3.meta.events:register("before-send.s3.CreateMultipartUpload", function()
+      begun = begun or print("begun") or true
+    end)
+    local MiB = 1024 * 1024
+    local ok, err = pcall(s3.upload_file, s3, %q, "bucket", "key", {
+      Config = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB } })
+    print(ok and "done" or tostring(err):match("interrupted!") or err)
+  ]]):format(peer.url, file))
+  local build = os.getenv("LUAWS_BUILD") or "build"
+  local more = again and ("sleep %s; kill -INT $pid"):format(again) or ""
+  return child.output{ "bash", "-c", ([[
+    exec 2>/dev/null
+    set -m
+    mkfifo %s
+    %s/luaws %s >%s & pid=$!
+    exec 3<%s
+    read -r line <&3
+    sleep %s; kill -INT $pid; %s
+    cat <&3
+    wait $pid; true
+  ]]):format(path("out"), build, script, path("out"), path("out"), seconds, more) }
+end
+
 describe("an upload in parts", function()
   local file
   before_each(function()
@@ -352,18 +385,65 @@ describe("an upload in parts", function()
     assert.equal(1, aborts())
   end)
 
+  -- What is under way when the task is cancelled, and how often the upload is to be aborted then.
+  local function with(reply, more)
+    local copy = {}
+    for _, fields in ipairs{ reply, more } do
+      for name, value in pairs(fields) do
+        copy[name] = value
+      end
+    end
+    return copy
+  end
+  local moments = {
+    { "the request that opens it", 1, { with(CREATED, { delay = 0.8 }), ABORTED } },
+    { "the request that opens it, again", 1, { with(CREATED, { delay = 0.6, reset = true }), CREATED,
+      ABORTED } },
+    { "the request that opens it, in vain", 0, { { method = "POST", delay = 0.8, status = 403,
+      body = FAIL.body } } },
+    { "its completion", 1, { CREATED, sent(1), sent(2), sent(3), with(COMPLETED, { hang = true }), ABORTED } },
+    { "its end after a part that failed", 2, { CREATED, sent(1, FAIL), sent(2), sent(3),
+      with(ABORTED, { delay = 0.8, reset = true }), ABORTED } },
+  }
+  for _, case in ipairs(moments) do
+    it("does not stay open when its task is cancelled during " .. case[1], function()
+      peer:reply(table.unpack(case[3]))
+      local s3, others = client{ read_timeout = 10 }, 0
+      local beside <close> = setmetatable({}, { __close = function(self)
+        self.task:cancel()
+      end })
+      beside.task = aws.async.spawn(function()
+        while true do
+          aws.async.sleep(0.01)
+          others = others + 1
+        end
+      end)
+      local _, err = pcall(aws.async.timeout, 0.4, function()
+        s3:upload_file(file, "bucket", "key", { Config = FIVE })
+      end)
+      assert.equal("TimeoutError", err.kind)
+      assert.equal(case[2], aborts())
+      assert.is_true(others > 5)
+      aws.async.sleep(0.05) -- and the tasks beside it go on
+      assert.is_false(beside.task:done())
+    end)
+
+    it("does not stay open when Ctrl-C comes during " .. case[1], function()
+      peer:reply(table.unpack(case[3]))
+      assert.equal("interrupted!\n", interrupted(0.4, file))
+      assert.equal(case[2], aborts())
+    end)
+  end
+
+  it("is given up by a second Ctrl-C", function()
+    peer:reply(with(CREATED, { hang = true }))
+    assert.equal("", interrupted(0.3, file, 0.3))
+    assert.equal("POST", steps())
+  end)
+
   it("is aborted on Ctrl-C", function()
     peer:reply(CREATED, sent(1, { hang = true }), sent(2, { hang = true }), sent(3, { hang = true }), ABORTED)
-    local script = write("script.lua", ([[
-      local aws = require("luaws")
-      local s3 = aws.client("s3", { endpoint_url = %q, region_name = "us-east-1", aws_access_key_id = "a",
-        aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } })
-      local MiB = 1024 * 1024
-      s3:upload_file(%q, "bucket", "key", { Config = { multipart_threshold = 5 * MiB,
-        multipart_chunksize = 5 * MiB } })
-    ]]):format(peer.url, file))
-    local build = os.getenv("LUAWS_BUILD") or "build"
-    os.execute(("timeout -s INT -k 9 2 %s/luaws %s 2>/dev/null"):format(build, script))
+    assert.equal("interrupted!\n", interrupted(0.5, file))
     assert.equal(1, aborts())
   end)
 

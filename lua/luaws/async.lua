@@ -21,6 +21,7 @@ local tasks = {}                      -- coroutine → task, of every task that 
 local queue, first, last = {}, 1, 0   -- tasks that can go on
 
 local function enqueue(task)
+  task._queued = true
   last = last + 1
   queue[last] = task
 end
@@ -59,6 +60,7 @@ local function resume(task, ...)
 end
 
 local function step(task)
+  task._queued = false
   if task._done then
     return
   end
@@ -105,17 +107,39 @@ local function turn(seconds)
   end
 end
 
+-- Those that are shielded last: whoever shields them sees to their end first.
 function cancel_all()
-  for _, task in pairs(tasks) do
-    task._cancelled = true
-    enqueue(task)
+  for _, shielded in ipairs{ false, true } do
+    for _, task in pairs(tasks) do
+      if task._shielded == shielded then
+        task._cancelled = true
+        enqueue(task)
+      end
+    end
+    while first <= last do
+      local task = queue[first]
+      queue[first] = nil
+      first = first + 1
+      if task then
+        step(task)
+      end
+    end
   end
-  while first <= last do
-    local task = queue[first]
-    queue[first] = nil
-    first = first + 1
-    if task then
+end
+
+-- Lets this task alone go on until it is done, in the middle of whatever else is running.
+local function complete(task)
+  while not task._done do
+    if task._queued then
       step(task)
+    elseif core.busy() then
+      for _, co in ipairs(core.turn()) do
+        if tasks[co] then
+          enqueue(tasks[co])
+        end
+      end
+    else
+      return task:cancel() -- it waits for a task that cannot go on now
     end
   end
 end
@@ -158,7 +182,7 @@ local function start(fn, ...)
   end
   local me = current()
   local task = setmetatable({
-    _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...),
+    _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...), _shielded = false,
     _within = me and me._within,
     _features = core.features(),
   }, task_mt)
@@ -238,6 +262,18 @@ end
 ---@return table task
 function async.spawn(fn, ...)
   return start(fn, ...)
+end
+
+--- Calls fn, and sees to it that it comes to its end: when the task that asks is cancelled meanwhile, it
+--- ends only after that. For what would leave something behind if it was dropped half-way.
+---@param fn function
+function async.shield(fn)
+  local task = start(fn)
+  task._shielded = true
+  local _ <close> = setmetatable({}, { __close = function()
+    complete(task)
+  end })
+  return task:await()
 end
 
 --- Runs fn as a task and returns what it returns. Within a task it just calls fn.
