@@ -5,6 +5,7 @@
 #include "l_core.h"
 #include "l_error.h"
 #include "l_files.h"
+#include "l_ready.h"
 
 #define BODY_TYPE "luaws.body"
 
@@ -166,8 +167,10 @@ static int body_read(lua_State *L) {
   return body_read_continue(L, LUA_OK, 0);
 }
 
+enum { WRITE_AGAIN = -101 };
+
 /* Writes what has come, without taking it into `got` first: how much that was, 0 at the
-   end, LUAWS_READ_AGAIN, or a negative code. */
+   end, LUAWS_READ_AGAIN, WRITE_AGAIN, or a negative code. */
 static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, size_t max,
                            struct luaws_error *err) {
   struct luaws_call *call = b->call;
@@ -177,8 +180,8 @@ static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, s
   if (n < 0 && n != LUAWS_READ_AGAIN) close_body(L, b);
   if (n <= 0) return n;
   if ((size_t)n > max) n = (ptrdiff_t)max;
-  int rc = l_target_write(L, 2, offset, ptr, (size_t)n, err);
-  if (rc) return rc;
+  n = l_target_write(L, 2, offset, ptr, (size_t)n, err);
+  if (n <= 0) return n == LUAWS_READ_AGAIN ? WRITE_AGAIN : n;
   if (from_call)
     luaws_call_skip(call, ptr, (size_t)n);
   else
@@ -189,6 +192,7 @@ static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, s
 /* ctx: how many bytes were saved. */
 static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
   struct l_body *b = check_resumed(L, status);
+  lua_settop(L, 4);
   lua_Integer offset = lua_tointeger(L, 3), max = lua_tointeger(L, 4);
   struct luaws_error err = {0};
   int rc = 0;
@@ -196,6 +200,9 @@ static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
     ptrdiff_t n = save_some(L, b, offset + ctx, (size_t)(max - ctx), &err);
     if (n > 0) {
       ctx += (lua_KContext)n;
+    } else if (n == WRITE_AGAIN) {
+      l_wait_fd(L, l_target_fd(L, 2), true, ctx, body_save_continue);
+      lua_settop(L, 4);
     } else if (n < 0 && n != LUAWS_READ_AGAIN) {
       rc = (int)n;
     } else if (b->ended) {

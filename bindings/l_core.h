@@ -17,8 +17,9 @@ struct l_core {
   lua_State *task;         /* the coroutine of the task that runs now, or NULL */
   int *ready;              /* registry refs of coroutines to be resumed, in order */
   size_t ready_count, ready_cap;
-  size_t parked; /* coroutines that wait; ready has room for them */
-  size_t runs;   /* Lua functions that the core waits for (l_run.h) */
+  size_t piece_bytes; /* in memory, of all pieces (l_piece.h) */
+  size_t parked;      /* coroutines that wait; ready has room for them */
+  size_t runs;        /* Lua functions that the core waits for (l_run.h) */
   const struct luaws_provider
       *provider; /* the host's credentials, asked first by every session; or NULL */
   /* Asks for an MFA code where a session has no mfa_prompt: the shell's or the host's; or

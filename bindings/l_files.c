@@ -25,7 +25,9 @@
 struct l_target {
   int fd;          /* -1 when closed */
   luaL_Stream *io; /* whose descriptor it is; NULL = ours */
-  bool in_order;   /* a pipe, a terminal, a file that is appended to */
+  int pipe; /* -1, or that of a pipe anew: one that does not wait when it is full, which
+               the pipe itself may be meant to for others that have it */
+  bool in_order; /* a pipe, a terminal, a file that is appended to */
 };
 
 static struct l_target *check_target(lua_State *L, int index) {
@@ -36,6 +38,8 @@ static int target_close(lua_State *L) {
   struct l_target *t = check_target(L, 1);
   int fd = t->fd;
   t->fd = -1;
+  if (t->pipe >= 0) close(t->pipe);
+  t->pipe = -1;
   if (fd >= 0 && !t->io && close(fd) != 0) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
@@ -69,31 +73,22 @@ static ptrdiff_t write_without_signal(int fd, const char *ptr, size_t len) {
   return n;
 }
 
-int l_target_write(lua_State *L, int index, int64_t offset, const char *ptr, size_t len,
-                   struct luaws_error *err) {
+ptrdiff_t l_target_write(lua_State *L, int index, int64_t offset, const char *ptr,
+                         size_t len, struct luaws_error *err) {
   struct l_target *t = check_target(L, index);
   if (t->fd < 0 || (t->io && !t->io->closef))
     return luaws_error_set(err, LUAWS_E_IO, "IOError", "writing: the file was closed");
-  while (len) {
-    ptrdiff_t n = t->in_order ? write_without_signal(t->fd, ptr, len)
-                              : pwrite(t->fd, ptr, len, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error(err);
-    ptr += n;
-    offset += n;
-    len -= (size_t)n;
-  }
-  return 0;
+  ptrdiff_t n;
+  do {
+    n = t->in_order ? write_without_signal(t->pipe >= 0 ? t->pipe : t->fd, ptr, len)
+                    : pwrite(t->fd, ptr, len, (off_t)offset);
+  } while (n < 0 && errno == EINTR);
+  if (n >= 0) return n;
+  return errno == EAGAIN ? LUAWS_READ_AGAIN : io_error(err);
 }
 
-/* target:write(offset, text) */
-static int target_write(lua_State *L) {
-  struct luaws_error err = {0};
-  size_t len;
-  const char *text = luaL_checklstring(L, 3, &len);
-  if (l_target_write(L, 1, luaL_checkinteger(L, 2), text, len, &err))
-    return l_error_raise(L, &err);
-  return 0;
+int l_target_fd(lua_State *L, int index) {
+  return check_target(L, index)->fd;
 }
 
 /* target:in_order() → whether offsets mean nothing to it */
@@ -102,26 +97,35 @@ static int target_in_order(lua_State *L) {
   return 1;
 }
 
+static int open_pipe(int fd) {
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  return open(name, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* A target that writes to an io file's descriptor. */
 static int target_of_io(lua_State *L, luaL_Stream *io, bool in_order) {
   if (!io->closef) return l_raise(L, "ValueError", "the file is closed");
   struct l_target *t = lua_newuserdatauv(L, sizeof *t, 1);
-  *t = (struct l_target){.fd = -1, .io = io};
+  *t = (struct l_target){.fd = -1, .io = io, .pipe = -1};
   luaL_setmetatable(L, TARGET_TYPE);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
   fflush(io->f);
   t->fd = fileno(io->f);
-  struct stat st;
+  struct stat st = {0};
   int flags = fcntl(t->fd, F_GETFL);
   t->in_order = in_order || fstat(t->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
                 (flags >= 0 && (flags & O_APPEND));
+  bool writes = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+  if (writes && S_ISFIFO(st.st_mode)) t->pipe = open_pipe(t->fd);
   return 1;
 }
 
 /* core.target(io file [, "in order"]), core.target(path, "new" | "special") → what
    body:save writes to: an io file, a file that is made and must not be there before, or
-   one that is there and not regular. nil and why. */
+   one that is there and not regular. nil, why, and whether it is a FIFO that nobody reads
+   yet. */
 static int target_new(lua_State *L) {
   luaL_Stream *io = luaL_testudata(L, 1, LUA_FILEHANDLE);
   if (io) return target_of_io(L, io, !lua_isnoneornil(L, 2));
@@ -130,13 +134,17 @@ static int target_new(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   bool fresh = luaL_checkoption(L, 2, NULL, kinds) == 0;
   struct l_target *t = lua_newuserdatauv(L, sizeof *t, 1);
-  *t = (struct l_target){.fd = -1, .in_order = !fresh};
+  *t = (struct l_target){.fd = -1, .in_order = !fresh, .pipe = -1};
   luaL_setmetatable(L, TARGET_TYPE);
-  t->fd = open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL : 0), 0666);
+  t->fd =
+      open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL : O_NONBLOCK), 0666);
   if (t->fd >= 0) return 1;
+  int why = errno;
+  struct stat st;
   lua_pushnil(L);
-  lua_pushfstring(L, "%s: %s", path, strerror(errno));
-  return 2;
+  lua_pushfstring(L, "%s: %s", path, strerror(why));
+  lua_pushboolean(L, why == ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+  return 3;
 }
 
 /* ---- status ---- */
@@ -255,10 +263,8 @@ void l_files_open(lua_State *L) {
                                        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", target_close}, {"__close", target_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"write", target_write},
-                                     {"in_order", target_in_order},
-                                     {"close", target_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"in_order", target_in_order}, {"close", target_close}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, TARGET_TYPE);
   luaL_setfuncs(L, metamethods, 0);

@@ -303,13 +303,15 @@ static int stream_piece(lua_State *L, int index, struct luaws_stream *out,
   s->piece = p;
   p->uses++;
   p->sent = 0;
-  *out = (struct luaws_stream){.kind = LUAWS_STREAM_BYTES,
-                               .bytes = {p->ptr ? p->ptr : "", p->len},
-                               .length = (int64_t)p->len,
-                               .max_bytes_per_s = p->max_bytes_per_s,
-                               .told = &p->sent,
-                               .release = source_release,
-                               .owner = s};
+  *out =
+      (struct luaws_stream){.kind = p->fd >= 0 ? LUAWS_STREAM_FILE : LUAWS_STREAM_BYTES,
+                            .bytes = {p->ptr ? p->ptr : "", (size_t)p->len},
+                            .fd = p->fd,
+                            .length = p->len,
+                            .max_bytes_per_s = p->max_bytes_per_s,
+                            .told = &p->sent,
+                            .release = source_release,
+                            .owner = s};
   return 0;
 }
 

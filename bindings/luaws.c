@@ -15,6 +15,8 @@
 #include "l_model.h"
 #include "l_paths.h"
 #include "l_piece.h"
+#include "l_reader.h"
+#include "l_ready.h"
 #include "l_regions.h"
 #include "l_rsa.h"
 #include "l_run.h"
@@ -46,6 +48,8 @@ static int open_core(lua_State *L) {
   l_encode_open(L);
   l_files_open(L);
   l_piece_open(L);
+  l_reader_open(L);
+  l_ready_open(L);
   l_regions_open(L);
   return 1;
 }

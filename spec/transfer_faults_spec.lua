@@ -401,7 +401,8 @@ describe("an upload in parts", function()
       ABORTED } },
     { "the request that opens it, in vain", 0, { { method = "POST", delay = 0.8, status = 403,
       body = FAIL.body } } },
-    { "its completion", 1, { CREATED, sent(1), sent(2), sent(3), with(COMPLETED, { hang = true }), ABORTED } },
+    { "its completion", 1, { CREATED, sent(1), sent(2), sent(3), with(COMPLETED, { hang = true }),
+      ABORTED } },
     { "its end after a part that failed", 2, { CREATED, sent(1, FAIL), sent(2), sent(3),
       with(ABORTED, { delay = 0.8, reset = true }), ABORTED } },
   }

@@ -36,6 +36,14 @@ struct luaws_timer;
 struct luaws_timer *luaws_timer_start(struct luaws_loop *l, int64_t delay_ms,
                                       void (*fn)(void *), void *arg);
 void luaws_timer_cancel(struct luaws_timer *t);
+struct luaws_when_ready;
+/* Calls fn(arg) once when fd can be read from, or written to, without waiting (or has
+   ended, or failed); the wait is gone then. A regular file always can. NULL with err when
+   it cannot be waited for. */
+struct luaws_when_ready *luaws_when_ready(struct luaws_loop *l, int fd, bool to_write,
+                                          void (*fn)(void *), void *arg,
+                                          struct luaws_error *err);
+void luaws_when_ready_cancel(struct luaws_when_ready *w);
 /* Milliseconds of a clock that never jumps. */
 int64_t luaws_monotonic_ms(void);
 

@@ -218,6 +218,10 @@ bool luaws_loop_watch(struct luaws_loop *l, int fd, int wanted, bool keep,
   return true;
 }
 
+bool luaws_loop_watches(const struct luaws_loop *l, int fd) {
+  return (size_t)fd < l->watch_cap && l->watches[fd].registered;
+}
+
 void luaws_loop_unwatch(struct luaws_loop *l, int fd) {
   if ((size_t)fd >= l->watch_cap) return;
   epoll_forget(l, fd, &l->watches[fd]);

@@ -39,6 +39,8 @@ typedef void luaws_watch_fn(void *owner, int fd, int events);
    without memory. */
 bool luaws_loop_watch(struct luaws_loop *l, int fd, int wanted, bool keep,
                       luaws_watch_fn *fn, void *owner);
+/* Whether it is in fact watched: regular files cannot be. */
+bool luaws_loop_watches(const struct luaws_loop *l, int fd);
 void luaws_loop_unwatch(struct luaws_loop *l, int fd);
 
 /* A pool, as the loop sees it. `now` says that act is due before the next wait. */

@@ -3,12 +3,14 @@
 --- method).
 ---
 --- A sink saves what a body holds: save(body, offset, max) returns how many bytes, and what broke them off.
+local async = require("luaws.async")
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 
 local sink = {}
 
 local MAX_NAME = 255
+local FIFO_S = 0.02
 
 local Target = {}
 local target_mt = { __name = "luaws.transfer.target", __index = Target }
@@ -35,9 +37,7 @@ end
 
 --- It is over; what is not whole goes.
 function Target:close()
-  if not self._io then
-    self._target:close()
-  end
+  self._target:close() -- which leaves an io file open
   if self._temporary then
     os.remove(self._temporary)
     self._temporary = nil
@@ -83,7 +83,11 @@ function sink.of_name(name)
   if status and status.kind == "folder" then
     errors.raise("IOError", "%s: Is a directory", name)
   elseif status and status.kind == "special" then
-    local target, why = core.target(name, "special")
+    local target, why, unread = core.target(name, "special")
+    while unread do -- a FIFO that nobody has opened for reading; there is no event to wait for
+      async.sleep(FIFO_S)
+      target, why, unread = core.target(name, "special")
+    end
     if not target then
       errors.raise("IOError", "%s", why)
     end

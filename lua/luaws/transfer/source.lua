@@ -41,13 +41,16 @@ function Stream:give_back(piece)
   self._held, self._at = piece, 0
 end
 
+-- What is asked of an object at once: what it gives is a string, and is collected when Lua gets to it.
+local ASK_BYTES = 256 * 1024
+
 -- Sources that give strings: `read` takes how many bytes are wanted, and may give others.
 local function of_strings(read)
   local rest, at = "", 0
   return setmetatable({
     _more = function(self, piece, wanted)
       if at == #rest then
-        rest, at = read(wanted) or "", 0
+        rest, at = read(math.min(wanted, ASK_BYTES)) or "", 0
         if type(rest) ~= "string" then
           errors.raise("TypeError", "what is uploaded gave a %s instead of a string", type(rest))
         end
@@ -58,10 +61,18 @@ local function of_strings(read)
   }, stream_mt)
 end
 
+-- An io file, or what has this name, that is read through the event loop.
 local function io_stream(file)
+  local reader, why = core.reader(file)
+  if not reader then
+    errors.raise("IOError", "%s", why)
+  end
   return setmetatable({
     _more = function(self, piece)
-      self._ended = not piece:fill(file)
+      self._ended = not piece:fill(reader)
+    end,
+    close = function()
+      reader:close()
     end,
   }, stream_mt)
 end
@@ -75,16 +86,7 @@ function source.of_name(name)
   elseif status.kind == "folder" then
     errors.raise("IOError", "%s: Is a directory", name)
   elseif status.kind == "special" then
-    local file
-    file, why = io.open(name, "rb")
-    if not file then
-      errors.raise("IOError", "%s", why)
-    end
-    local made = io_stream(file)
-    made.close = function()
-      file:close()
-    end
-    return made
+    return io_stream(name)
   end
   return setmetatable({ _file = name, _first = 0, size = status.size }, file_mt)
 end

@@ -8,6 +8,8 @@ local multipart = require("luaws.transfer.multipart")
 
 local upload = {}
 
+local MAX_HELD_BYTES = 1024 * 1024 * 1024
+
 local PUT_WITHOUT = { "ChecksumType", "MpuObjectSize" }
 local CREATE_WITHOUT = { "MpuObjectSize", table.unpack(config.FULL_OBJECT_CHECKSUMS) }
 local COMPLETE = { "ChecksumType", "MpuObjectSize", table.unpack(config.COMPLETE) }
@@ -72,9 +74,11 @@ local function of_file(job)
   end)
 end
 
--- Reads part after part; as many are on their way as may be in memory.
+-- Reads part after part, and holds as many as are on their way: what does not go into memory into
+-- temporary files, which are not to fill a disk either.
 local function send_stream(job, id, part_size)
-  local limit = math.min(job.config.concurrency, job.config.max_in_memory_upload_chunks)
+  local limit = math.min(job.config.concurrency, job.config.max_in_memory_upload_chunks,
+    math.max(2, MAX_HELD_BYTES // part_size))
   local parts, running, number = {}, {}, 0
   local _ <close> = setmetatable({}, { __close = function()
     for _, task in ipairs(running) do
