@@ -14,11 +14,16 @@ def tell(*words):
     print(*words, flush=True)
 
 
-def stay():
-    """Returns, never: ends the process once nobody reads its output any more."""
+def wait():
+    """Returns once nobody reads its output any more."""
     parent = os.getppid()
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     while not poll.poll(1000) and os.getppid() == parent:
         pass
+
+
+def stay():
+    """Returns, never: ends the process once nobody reads its output any more."""
+    wait()
     os._exit(0)

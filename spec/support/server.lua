@@ -61,7 +61,8 @@ end
 ---@param folder string
 ---@param name string the stem of the two files
 ---@param names string the subjectAltName
-local function make_certificate(folder, name, names)
+---@return string certificate, string key
+function server.make_certificate(folder, name, names)
   local cert, key = folder .. "/" .. name .. ".pem", folder .. "/" .. name .. ".key"
   child.output({ "sh", "-c", 'exec openssl "$@" 2>/dev/null', "openssl", "req", "-x509", "-nodes",
     "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj", "/CN=" .. name,
@@ -84,11 +85,12 @@ function server.start(options)
   local said = { ipv6 = options.ipv6, refuse = options.refuse, deaf = options.deaf }
   if options.tls then
     local tls = options.tls == true and {} or options.tls
-    local cert, key = make_certificate(folder, "localhost", tls.names or "DNS:localhost,IP:127.0.0.1,IP:::1")
+    local cert, key = server.make_certificate(folder, "localhost",
+      tls.names or "DNS:localhost,IP:127.0.0.1,IP:::1")
     said.tls = { cert = cert, key = key, version = tls.version }
     self.ca = cert
     if tls.client then
-      self.client_cert, self.client_key = make_certificate(folder, "client", "DNS:client")
+      self.client_cert, self.client_key = server.make_certificate(folder, "client", "DNS:client")
       said.tls.client_ca = self.client_cert
     end
   end
