@@ -10,6 +10,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -184,6 +185,21 @@ static int file_status(lua_State *L) {
   return 2;
 }
 
+/* core.real_path(path) → the same without links and dots; nil and why */
+static int real_path(lua_State *L) {
+  l_core_check_files(L);
+  const char *path = luaL_checkstring(L, 1);
+  char *real = realpath(path, NULL);
+  if (!real) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", path, strerror(errno));
+    return 2;
+  }
+  lua_pushstring(L, real);
+  free(real);
+  return 1;
+}
+
 static int folder_gc(lua_State *L) {
   DIR **folder = luaL_checkudata(L, 1, FOLDER_TYPE);
   if (*folder) closedir(*folder);
@@ -256,6 +272,7 @@ static int terminal_columns(lua_State *L) {
 void l_files_open(lua_State *L) {
   static const luaL_Reg functions[] = {{"target", target_new},
                                        {"file_status", file_status},
+                                       {"real_path", real_path},
                                        {"list_folder", list_folder},
                                        {"make_folder", make_folder},
                                        {"set_modified", set_modified},

@@ -155,6 +155,40 @@ describe("a folder", function()
     end)
   end
 
+  it("is not left through links that were in it", function()
+    write("elsewhere/old")
+    write("out/within/old")
+    local links = "cd %s/out && ln -s ../elsewhere away && ln -s within near && ln -s ../elsewhere/old file"
+    os.execute(links:format(folder))
+    put("away/x")
+    local before = files(".")
+    for _, method in ipairs{ "download_dir", "sync" } do
+      local _, err = pcall(bucket[method], bucket, folder .. "/out", { direction = method == "sync" and "down"
+        or nil, delete = true })
+      assert.equal("ValueError", err.kind)
+      assert.matches('"away/x" would be a file outside of the folder, through the link "away"', err.message)
+      assert.same(before, files("."))
+    end
+    client:delete_object{ Bucket = "bucket", Key = "away/x" }
+    put("near/x")
+    put("file")
+    local report = bucket:download_dir(folder .. "/out", { delete = true })
+    assert.same({ { "file", "near/x" }, { "within/old" } }, { report.files, report.deleted })
+    assert.same({ ["elsewhere/old"] = "elsewhere/old", ["out/within/x"] = "near/x", ["out/file"] = "file" },
+      files("elsewhere out"))
+  end)
+
+  it("cannot hold a key that is a file and a folder, and is left as it was", function()
+    put("a")
+    put("a/b/c")
+    put("z")
+    local _, err = pcall(bucket.download_dir, bucket, folder .. "/out")
+    assert.same({ "ValueError", 'the keys "a" and "a/b/c" cannot both be files: leave one out with exclude' },
+      { err.kind, err.message })
+    assert.same({}, files("."))
+    assert.same({ "a/b/c", "z" }, bucket:download_dir(folder .. "/out", { exclude = "a" }).files)
+  end)
+
   it("is walked through links, but not in circles", function()
     write("in/x/a")
     os.execute(("cd %s/in && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"):format(folder))

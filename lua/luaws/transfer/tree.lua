@@ -23,8 +23,15 @@ local function join(folder, name)
   return folder:sub(-1) == "/" and folder .. name or folder .. "/" .. name
 end
 
+-- Whether a path leads, through links, out of the folder whose real path is `root`.
+local function is_outside(root, path)
+  local real = core.real_path(path)
+  return real and real ~= root and root ~= "/" and real:sub(1, #root + 1) ~= root .. "/"
+end
+
 -- Adds what is under the folder; `above` are the folders on the way to it, so that a circle of links ends.
-local function walk(folder, prefix, above, found)
+-- With `root`, folders outside of it do not count, and files behind links are marked.
+local function walk(folder, prefix, above, found, root, linked)
   local names, why = core.list_folder(folder)
   if not names then
     errors.raise("IOError", "%s", why)
@@ -33,22 +40,24 @@ local function walk(folder, prefix, above, found)
     local path = join(folder, name)
     local status = core.file_status(path)
     if status and status.kind == "file" then
-      found[prefix .. name] = { size = status.size, modified = status.modified, path = path }
-    elseif status and status.kind == "folder" and not above[status.id] then
+      found[prefix .. name] = { size = status.size, modified = status.modified, path = path, linked = linked }
+    elseif status and status.kind == "folder" and not above[status.id]
+      and not (root and is_outside(root, path)) then
       above[status.id] = true
-      walk(path, prefix .. name .. "/", above, found)
+      local is_link = root and core.file_status(path, "link").kind ~= "folder"
+      walk(path, prefix .. name .. "/", above, found, root, linked or is_link)
       above[status.id] = nil
     end
   end
   return found
 end
 
-local function list_files(folder)
+local function list_files(folder, inside)
   local status, why = core.file_status(folder)
   if not status or status.kind ~= "folder" then
     errors.raise("IOError", "%s", why or folder .. ": Not a directory")
   end
-  return walk(folder, "", { [status.id] = true }, {})
+  return walk(folder, "", { [status.id] = true }, {}, inside and core.real_path(folder))
 end
 
 local function list_objects(job)
@@ -75,6 +84,28 @@ local function check_name(name)
   if bad then
     errors.raise("ValueError", "the key %q would be a file outside of the folder, or of another name: "
       .. "leave it out with exclude", name)
+  end
+end
+
+-- The same of all keys: none of them is a file where another one needs a folder, and none leads through a
+-- link out of the folder.
+local function check_names(folder, names)
+  local files, root = {}, core.real_path(folder)
+  for _, name in ipairs(names) do
+    check_name(name)
+    files[name] = true
+  end
+  for _, name in ipairs(names) do
+    for stop in name:gmatch("()/") do
+      local above = name:sub(1, stop - 1)
+      if files[above] then
+        errors.raise("ValueError", "the keys %q and %q cannot both be files: leave one out with exclude",
+          above, name)
+      elseif root and is_outside(root, join(folder, above)) then
+        errors.raise("ValueError", "the key %q would be a file outside of the folder, through the link %q: "
+          .. "leave it out with exclude", name, above)
+      end
+    end
   end
 end
 
@@ -118,7 +149,7 @@ local function decide(job, from, to)
     end
   end
   for _, name in ipairs(job.opts.delete and sorted_names(to) or {}) do
-    if not from[name] then
+    if not from[name] and not to[name].linked then -- which has another name, by which it is looked for
       plan.deleted[#plan.deleted + 1] = name
     end
   end
@@ -244,11 +275,10 @@ local function down(job)
     config.extra_args(job.opts.ExtraArgs, "download")
   end
   local from = wanted(job, list_objects(job))
-  for _, name in ipairs(sorted_names(from)) do
-    check_name(name)
-  end
+  check_names(job.folder, sorted_names(from))
   local there = core.file_status(job.folder)
-  local to = there and (job.only_changed or job.opts.delete) and wanted(job, list_files(job.folder)) or {}
+  local look = there and (job.only_changed or job.opts.delete)
+  local to = look and wanted(job, list_files(job.folder, true)) or {}
   local plan = decide(job, from, to)
   if not job.opts.dry_run then
     make_folders(job.folder, "")
