@@ -196,6 +196,49 @@ describe("aws.async", function()
     peer:stop()
   end)
 
+  it("brings what is shielded to its end before a cancelled task ends", function()
+    local told = {}
+    local function note(word)
+      told[#told + 1] = word
+    end
+    local task = async.spawn(function()
+      local _ <close> = setmetatable({}, { __close = function()
+        note("closed")
+      end })
+      async.shield(function()
+        note("begun")
+        async.sleep(0.05)
+        async.sleep(0.05)
+        note("done")
+      end)
+      note("never")
+    end)
+    async.sleep(0.02)
+    task:cancel()
+    assert.same({ "begun", "done", "closed" }, told)
+    local ok, err = pcall(task.await, task)
+    assert.same({ false, "CancelledError" }, { ok, err.kind })
+    assert.is_false(core.busy())
+  end)
+
+  it("gives what is shielded its results and its errors, and does not wait for ever", function()
+    assert.same({ 1, 2 }, { async.shield(function()
+      return 1, 2
+    end) })
+    local ok, err = pcall(async.run, async.shield, function()
+      async.sleep(0.001)
+      error("oops", 0)
+    end)
+    assert.same({ false, "oops" }, { ok, err })
+    local task
+    task = async.spawn(async.shield, function()
+      task:await() -- its own end
+    end)
+    async.sleep(0.01)
+    task:cancel()
+    assert.is_true(task:done())
+  end)
+
   it("is not confused by a task's coroutine that a script resumes itself", function()
     local peer = server.start()
     peer:reply{ body = '{"QueueUrls":[]}', delay = 0.1 }
