@@ -37,10 +37,25 @@ static void collect(struct luaws_pool *p) {
   }
 }
 
+static void fail(struct luaws_pool *p, struct luaws_exchange *x, CURLMcode code) {
+  if (!x->err.code) {
+    luaws_error_set(&x->err, code == CURLM_OUT_OF_MEMORY ? LUAWS_E_MEMORY : LUAWS_E_HTTP,
+                    code == CURLM_OUT_OF_MEMORY ? "MemoryError" : "HTTPClientError", "%s",
+                    p->curl->multi_strerror(code));
+  }
+  luaws_exchange_finish(x);
+}
+
 static void act_on(struct luaws_pool *p, curl_socket_t fd, int events) {
   int running;
-  p->curl->multi_socket_action(p->multi, fd, events, &running);
+  CURLMcode code = p->curl->multi_socket_action(p->multi, fd, events, &running);
   collect(p);
+  if (code == CURLM_OK) return;
+  /* It had no memory to say what it waits for, and it does not tell for whom: they would
+     wait for ever. */
+  for (struct luaws_exchange *x = p->exchanges; x; x = x->next) {
+    if (x->slot && !x->finished) fail(p, x, code);
+  }
 }
 
 static void on_ready(void *owner, int fd, int events) {
@@ -276,12 +291,7 @@ static void begin(struct luaws_pool *p, struct luaws_exchange *x) {
   CURLMcode code = CURLM_OUT_OF_MEMORY;
   if (luaws_exchange_prepare(x, slot))
     code = p->curl->multi_add_handle(p->multi, slot->easy);
-  if (code != CURLM_OK) {
-    luaws_error_set(&x->err, code == CURLM_OUT_OF_MEMORY ? LUAWS_E_MEMORY : LUAWS_E_HTTP,
-                    code == CURLM_OUT_OF_MEMORY ? "MemoryError" : "HTTPClientError", "%s",
-                    p->curl->multi_strerror(code));
-    luaws_exchange_finish(x);
-  }
+  if (code != CURLM_OK) fail(p, x, code);
 }
 
 static void let_next_begin(struct luaws_pool *p) {
