@@ -25,7 +25,8 @@ struct tiny_server {
   void *arg;
   atomic_int connections, open;
   pthread_mutex_t lock;
-  char seen[1 << 16]; /* the last request's head */
+  struct tiny_connection *first; /* of those that are open */
+  char seen[1 << 16];            /* the last request's head */
   size_t seen_len;
   char body[1 << 16]; /* its body's beginning */
   size_t body_len;    /* all of it */
@@ -33,15 +34,22 @@ struct tiny_server {
 
 struct tiny_connection {
   struct tiny_server *server;
+  struct tiny_connection *next;
   int fd, nth;
 };
 
 static void *tiny_connection_main(void *arg) {
-  struct tiny_connection c = *(struct tiny_connection *)arg;
-  free(arg);
-  c.server->serve(c.server, c.fd, c.nth);
-  close(c.fd);
-  atomic_fetch_sub(&c.server->open, 1);
+  struct tiny_connection *c = arg, **at = &c->server->first;
+  struct tiny_server *s = c->server;
+  s->serve(s, c->fd, c->nth);
+  pthread_mutex_lock(&s->lock);
+  while (*at != c)
+    at = &(*at)->next;
+  *at = c->next;
+  close(c->fd);
+  pthread_mutex_unlock(&s->lock);
+  free(c);
+  atomic_fetch_sub(&s->open, 1);
   return NULL;
 }
 
@@ -53,7 +61,10 @@ static void *tiny_server_main(void *arg) {
     struct timeval limit = {.tv_sec = 5};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     struct tiny_connection *c = malloc(sizeof *c);
-    *c = (struct tiny_connection){s, fd, atomic_fetch_add(&s->connections, 1)};
+    pthread_mutex_lock(&s->lock);
+    *c = (struct tiny_connection){s, s->first, fd, atomic_fetch_add(&s->connections, 1)};
+    s->first = c;
+    pthread_mutex_unlock(&s->lock);
     atomic_fetch_add(&s->open, 1);
     pthread_t t;
     pthread_create(&t, NULL, tiny_connection_main, c);
@@ -81,11 +92,17 @@ static inline void tiny_server_start(struct tiny_server *s,
   pthread_create(&s->thread, NULL, tiny_server_main, s);
 }
 
+/* Ends what is still connected: the server is gone when this returns, and nobody writes
+   to it any more. */
 static inline void tiny_server_stop(struct tiny_server *s) {
   shutdown(s->listener, SHUT_RDWR);
   pthread_join(s->thread, NULL);
   close(s->listener);
-  for (int i = 0; i < 2000 && atomic_load(&s->open); i++)
+  pthread_mutex_lock(&s->lock);
+  for (struct tiny_connection *c = s->first; c; c = c->next)
+    shutdown(c->fd, SHUT_RDWR);
+  pthread_mutex_unlock(&s->lock);
+  while (atomic_load(&s->open))
     usleep(1000);
 }
 
