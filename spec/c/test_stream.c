@@ -104,11 +104,11 @@ static void a_stream_that_nobody_reads_waits_with_bounded_memory(void **state) {
   struct client c;
   atomic_size_t taken = 0;
   tiny_server_start(&s, serve_big, &taken);
-  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 100});
+  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 1000});
   c.options.stream = true;
   client_request(&c, "GET", "http", s.port, "/");
   assert_int_equal(client_send(&c), 0);
-  int64_t until = luaws_monotonic_ms() + 350;
+  int64_t until = luaws_monotonic_ms() + 1300;
   while (luaws_monotonic_ms() < until)
     luaws_loop_turn(c.loop, 50, NULL);
   char *text = pattern(BIG);
@@ -131,7 +131,7 @@ static void a_loop_that_rested_does_not_mistake_that_for_silence(void **state) {
   struct tiny_server s;
   struct client c;
   tiny_server_start(&s, serve_big, NULL);
-  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 60});
+  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 1000});
   c.options.stream = true;
   client_request(&c, "GET", "http", s.port, "/");
   assert_int_equal(client_send(&c), 0);
@@ -140,7 +140,7 @@ static void a_loop_that_rested_does_not_mistake_that_for_silence(void **state) {
   for (int i = 0; i < 3; i++) {
     ptrdiff_t n = luaws_exchange_read(c.exchange, block, sizeof block, &c.err);
     if (n > 0) luaws_buf_append(&got, block, (size_t)n);
-    usleep(100000);
+    if (i == 1) usleep(1300000);
   }
   assert_int_equal(client_read_all(&c, &got), 0);
   assert_int_equal(got.len, BIG);
@@ -216,7 +216,7 @@ static void a_stream_that_falls_silent_times_out(void **state) {
   struct client c;
   struct luaws_buf got = {0};
   tiny_server_start(&s, serve_stall, NULL);
-  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 100});
+  client_start(&c, (struct luaws_pool_options){.verify = true, .read_timeout_ms = 1000});
   c.options.stream = true;
   client_request(&c, "GET", "http", s.port, "/");
   assert_int_equal(client_send(&c), 0);
