@@ -66,7 +66,16 @@ static void configure(struct luaws_settings *s) {
   struct luaws_error err = {0};
   struct luaws_client_config config = {0};
   struct luaws_client_config_context context = {.settings = s};
-  must_say(luaws_client_config_resolve(&config, &context, &err), &err);
+  int rc = luaws_client_config_resolve(&config, &context, &err);
+  must_say(rc, &err);
+  if (rc == 0) {
+    struct luaws_arena arena = {0};
+    struct luaws_tree_writer w;
+    luaws_tree_writer_init(&w, &arena);
+    luaws_client_config_write(&config, &w.base);
+    if (!w.failed && w.depth != 0) abort();
+    luaws_arena_clear(&arena);
+  }
   luaws_client_config_clear(&config);
 }
 
