@@ -91,12 +91,9 @@ local function read_markup(text)
   help_text.first_sentence(text)
 end
 
--- A pattern with many stars takes long, which is its author's business.
 local function match_name(text)
   local pattern, name = text:match("^([^\n]*)\n?(.*)$")
-  if select(2, pattern:gsub("%*+", "")) < 4 then
-    glob.match(pattern, name:sub(1, 60))
-  end
+  glob.match(pattern, name:sub(1, 100))
 end
 
 local function split_tokens(text)

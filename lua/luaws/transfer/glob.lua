@@ -25,22 +25,35 @@ local function in_set(pattern, i, character)
   return nil
 end
 
-local function match_from(pattern, i, name, j)
+local match_from
+
+-- A star at i, with the name from j on: each place where it may end is tried. What was in vain once is not
+-- tried again, however many stars there are.
+local function match_star(pattern, i, name, j, in_vain)
+  local state = i * (#name + 2) + j
+  if in_vain[state] then
+    return false
+  end
+  local across = pattern:sub(i, i + 1) == "**"
+  local rest = i + (across and 2 or 1)
+  if across and pattern:sub(rest, rest) == "/" and match_from(pattern, rest + 1, name, j, in_vain) then
+    return true -- "**/" is also no folder at all
+  end
+  local stop = across and #name + 1 or name:find("/", j, true) or #name + 1
+  for at = j, stop do
+    if match_from(pattern, rest, name, at, in_vain) then
+      return true
+    end
+  end
+  in_vain[state] = true
+  return false
+end
+
+function match_from(pattern, i, name, j, in_vain)
   while i <= #pattern do
     local c = pattern:sub(i, i)
     if c == "*" then
-      local across = pattern:sub(i, i + 1) == "**"
-      local rest = i + (across and 2 or 1)
-      if across and pattern:sub(rest, rest) == "/" and match_from(pattern, rest + 1, name, j) then
-        return true -- "**/" is also no folder at all
-      end
-      local stop = across and #name + 1 or name:find("/", j, true) or #name + 1
-      for at = j, stop do
-        if match_from(pattern, rest, name, at) then
-          return true
-        end
-      end
-      return false
+      return match_star(pattern, i, name, j, in_vain)
     end
     local character = name:sub(j, j)
     local hit, after
@@ -69,7 +82,7 @@ function glob.match(pattern, name)
   if not pattern:find("/", 1, true) then
     name = name:match("[^/]*$")
   end
-  return match_from(pattern, 1, name, 1)
+  return match_from(pattern, 1, name, 1, {})
 end
 
 local function any(patterns, name)
