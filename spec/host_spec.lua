@@ -69,15 +69,15 @@ describe("a C program", function()
   before_each(moto.reset)
 
   local function run(program)
-    local lib = shell('echo "$1"/lib*', prefix):gsub("[ \n].*", "")
+    local lib = shell([[find "$1" -maxdepth 1 -name 'lib*']], prefix):gsub("\n.*", "")
     return child.output({ "env", "LD_LIBRARY_PATH=" .. lib,
       "AWS_EC2_METADATA_DISABLED=true", program, moto.url })
   end
 
   local function compile(...)
     return shell([[export PKG_CONFIG_PATH=$(dirname "$(find "$1" -name luaws.pc)")
-      cc -std=gnu17 -Wall -Wextra -Werror $4 "$2" -o "$3" \
-        $(pkg-config --cflags --libs luaws) -lpthread]], prefix, ...)
+      eval "cc -std=gnu17 -Wall -Wextra -Werror $4 \"\$2\" -o \"\$3\" \
+        $(pkg-config --cflags --libs luaws) -lpthread"]], prefix, ...)
   end
 
   it("finds the installed luaws with pkg-config and does all that the header offers", function()

@@ -181,7 +181,7 @@ describe("the REPL at a terminal", function()
       os.remove(folder)
       history = folder .. "/state/history"
     end)
-    after_each(function() os.execute("rm -rf " .. folder) end)
+    after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
     local function lines_of(path)
       local lines = {}
@@ -194,7 +194,7 @@ describe("the REPL at a terminal", function()
     it("for later sessions, where only their owner can read them", function()
       type_lines({ "x = 1", "for i = 1, 2 do", "x = x + i", "end" }, { env = { LUAWS_HISTORY = history } })
       assert.same({ "x = 1", "for i = 1, 2 do x = x + i end" }, lines_of(history))
-      local handle <close> = io.popen("stat -c %a " .. history .. " " .. folder .. "/state")
+      local handle <close> = io.popen(("stat -c %%a '%s' '%s/state'"):format(history, folder))
       assert.equal("600\n700\n", handle:read("a"))
       local steps = { { "", "> $" }, { "\27[A\27[A", "x = 1$" }, { "\r", "\n> $" }, { "\4", "\n$" } }
       local shown = shell.play(steps, { env = env({ LUAWS_HISTORY = history }) })
@@ -208,11 +208,11 @@ describe("the REPL at a terminal", function()
     end)
 
     it("in the user's state folder, or nowhere when told so", function()
-      os.execute("mkdir " .. folder)
+      os.execute(("mkdir '%s'"):format(folder))
       local set = { HOME = folder, XDG_STATE_HOME = folder .. "/state" }
       type_lines({ "x = 1" }, { env = set })
       local function files()
-        local handle <close> = io.popen("cd " .. folder .. " && find . -type f")
+        local handle <close> = io.popen(("cd '%s' && find . -type f"):format(folder))
         return handle:read("a")
       end
       assert.equal("", files())
@@ -222,7 +222,7 @@ describe("the REPL at a terminal", function()
     end)
 
     it("up to a number", function()
-      os.execute("mkdir -p " .. folder .. "/state")
+      os.execute(("mkdir -p '%s/state'"):format(folder))
       local file <close> = assert(io.open(history, "w"))
       for i = 1, 4001 do
         file:write("x = ", i, "\n")

@@ -63,7 +63,7 @@ describe("a folder", function()
     folder = made:read("l")
   end)
   after_each(function()
-    os.execute("rm -rf " .. folder)
+    os.execute(("rm -rf '%s'"):format(folder))
   end)
 
   it("is uploaded and downloaded, with progress over all of it", function()
@@ -191,7 +191,7 @@ describe("a folder", function()
 
   it("is walked through links, but not in circles", function()
     write("in/x/a")
-    os.execute(("cd %s/in && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"):format(folder))
+    os.execute(("cd '%s/in' && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"):format(folder))
     assert.same({ "x/a", "y/a" }, bucket:upload_dir(folder .. "/in").files)
   end)
 
