@@ -115,7 +115,8 @@ describe("conditions", function()
       assert.equal(case[1], err.kind)
       assert.is_truthy(err.message:find(case[2], 1, true), err.message)
     end
-    assert.is_nil(Key("a").size)
-    assert.is_nil(Attr("a"):size().size)
+    for _, value in ipairs { Key("a"), Attr("a"):size() } do
+      assert.equal("AttributeError", error_of(function() return value.size end).kind)
+    end
   end)
 end)

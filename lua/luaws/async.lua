@@ -9,6 +9,7 @@
 --- done.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local nearest = require("luaws.nearest")
 
 local async = {}
 
@@ -354,6 +355,7 @@ function async.map(list, fn, opts)
   if type(list) ~= "table" or type(fn) ~= "function" then
     errors.raise("TypeError", "map() takes a list and a function, not a %s and a %s", type(list), type(fn))
   end
+  nearest.check_options("map", opts or {}, { "concurrency" })
   local concurrency = opts and opts.concurrency or DEFAULT_CONCURRENCY
   if math.type(concurrency) ~= "integer" or concurrency < 1 then
     errors.raise("ValueError", "map: concurrency must be a positive integer, not %s", tostring(concurrency))
@@ -445,4 +447,4 @@ core.set_scheduler{
   end,
 }
 
-return async
+return setmetatable(async, { __index = nearest.no_such("aws.async", async) })

@@ -130,12 +130,18 @@ function META.session(meta)
   return core.client_fields(meta._client)._session
 end
 
+-- What core.client_info gives, of which some may be nil.
+local INFO = { region_name = true, partition = true, user_agent = true, service_name = true }
+local no_such_meta = require("luaws.nearest").no_such("client.meta", setmetatable({}, { __index = INFO }))
+
 function meta_mt:__index(name)
   local make = META[name]
   if make then
     local value = make(self)
     rawset(self, name, value)
     return value
+  elseif not INFO[name] then
+    return no_such_meta(self, name)
   end
 end
 

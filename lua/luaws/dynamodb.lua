@@ -8,10 +8,11 @@
 local binary = require("luaws.dynamodb.binary")
 local conditions = require("luaws.dynamodb.conditions")
 local convert = require("luaws.dynamodb.convert")
+local nearest = require("luaws.nearest")
 local number = require("luaws.dynamodb.number")
 local set = require("luaws.dynamodb.set")
 
-return {
+local dynamodb = {
   Key = conditions.Key,
   Attr = conditions.Attr,
   And = conditions.And,
@@ -30,3 +31,5 @@ return {
   serialize = convert.serialize,
   deserialize = convert.deserialize,
 }
+
+return setmetatable(dynamodb, { __index = nearest.no_such("aws.dynamodb", dynamodb) })

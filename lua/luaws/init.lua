@@ -83,5 +83,12 @@ return setmetatable(aws, {
       rawset(self, name, value)
       return value
     end
+    local known = {}
+    for _, names in ipairs { aws, LAZY } do
+      for other in next, names do
+        known[other] = true
+      end
+    end
+    return require("luaws.nearest").no_such("aws", known)(self, name)
   end,
 })

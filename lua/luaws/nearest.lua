@@ -1,4 +1,6 @@
 --- Did you mean …? Finds the names nearest to a misspelt one.
+local errors = require("luaws.errors")
+
 local nearest = {}
 
 local MAX_NAMES = 3
@@ -118,6 +120,46 @@ function nearest.message(name, names)
   local last = table.remove(found)
   local list = #found > 0 and table.concat(found, ", ") .. " or " .. last or last
   return ("%s; did you mean %s?"):format(line, list)
+end
+
+--- Raises for what is no table of options, or has one that nobody knows.
+---@param what string whose options they are, such as "PaginationConfig"
+---@param options any
+---@param names table a sequence
+function nearest.check_options(what, options, names)
+  if type(options) ~= "table" then
+    errors.raise("TypeError", "%s is a table, not a %s", what, type(options))
+  end
+  for name in pairs(options) do
+    local known = false
+    for _, candidate in ipairs(names) do
+      known = known or candidate == name
+    end
+    if not known then
+      errors.raise("TypeError", "%s: %s", what, nearest.message(tostring(name), names))
+    end
+  end
+end
+
+--- An __index that raises for a name that is not there, instead of giving nil, which would be called or
+--- compared somewhere else. Names that begin with "_" are nobody's business.
+---@param what string such as "aws.async"
+---@param known table by name; methods of what it inherits from are found too
+---@return function
+function nearest.no_such(what, known)
+  return function(_, name)
+    if type(name) ~= "string" or name:sub(1, 1) == "_" then
+      return nil
+    end
+    local names, at = {}, known
+    while type(at) == "table" do
+      for other in next, at do
+        names[#names + 1] = other
+      end
+      at = (getmetatable(at) or {}).__index
+    end
+    errors.raise("AttributeError", "%s has %s", what, nearest.message(name, names))
+  end
 end
 
 return nearest

@@ -20,7 +20,9 @@ local Paginator = {}
 local paginator_mt = { __name = "luaws.paginator", __index = Paginator }
 
 local Pages = {}
-local pages_mt = { __name = "luaws.pages", __index = Pages }
+local pages_mt = { __name = "luaws.pages" }
+
+local PAGING = { "MaxItems", "PageSize", "StartingToken" }
 
 local function as_list(value)
   if value == nil or type(value) == "table" then
@@ -260,6 +262,28 @@ function pages_mt.__tostring(pages)
   return ("pages of %s"):format(pages._method)
 end
 
+local no_such = nearest.no_such("pages", setmetatable({
+  resume_token = true, non_aggregate_part = true, result_keys = true,
+}, { __index = Pages }))
+
+local function refuse_list(pages)
+  errors.raise("TypeError", "%s are no list: write `for page in pages do`, or use build_full_result()",
+    tostring(pages))
+end
+
+pages_mt.__len, pages_mt.__pairs = refuse_list, refuse_list
+
+function pages_mt.__index(pages, name)
+  if math.type(name) then
+    refuse_list(pages)
+  end
+  local method = Pages[name]
+  if method == nil and name ~= "resume_token" then
+    return no_such(pages, name)
+  end
+  return method
+end
+
 --- What a JMESPath expression finds, page by page. A list is handed out item by item; a page in which
 --- nothing is found is passed over.
 ---@param expression string
@@ -402,8 +426,14 @@ end
 ---@param params table|nil
 ---@return table pages usable in a generic for, as often as wanted
 function Paginator:paginate(params)
+  if getmetatable(self) ~= paginator_mt then
+    errors.raise("TypeError", "paginate is a method: call it as paginator:paginate{...}")
+  elseif params ~= nil and type(params) ~= "table" then
+    errors.raise("TypeError", "paginate takes its parameters in one table, not a %s", type(params))
+  end
   local copy = copy_table(params or {})
   local paging = copy.PaginationConfig or {}
+  nearest.check_options("PaginationConfig", paging, PAGING)
   copy.PaginationConfig = nil
   return setmetatable({
     result_keys = self.result_keys,

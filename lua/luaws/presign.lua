@@ -1,11 +1,19 @@
 --- Presigned URLs and forms: a request signed now, to be made later by whoever has them.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local nearest = require("luaws.nearest")
 
 local presign = {}
 
 local DEFAULT_EXPIRES_S = 3600
-local OPTIONS = { Params = true, ExpiresIn = true, HttpMethod = true }
+local OPTIONS = { "Params", "ExpiresIn", "HttpMethod" }
+
+-- Whether the operation's own parameters have this name.
+local function is_parameter(client, operation, name)
+  local input = core.operation(client, operation).input
+  local shape = input and core.shape(client, input)
+  return shape and shape.members and shape.members[name] ~= nil
+end
 
 local function seconds(expires)
   local whole = math.tointeger(expires or DEFAULT_EXPIRES_S)
@@ -23,16 +31,22 @@ end
 ---@return string
 function presign.url(client, method, opts)
   opts = opts or {}
-  for name in pairs(opts) do
-    if not OPTIONS[name] then
-      errors.raise("TypeError", "generate_presigned_url: %s", require("luaws.nearest").message(tostring(name),
-        { "Params", "ExpiresIn", "HttpMethod" }))
-    end
-  end
   local operation = type(method) == "string" and core.operation_name(client, method)
   if not operation then
-    errors.raise("UnknownClientMethodError", "Client does not have method: %s", tostring(method))
+    local names = {}
+    for name in pairs(core.methods(client)) do
+      names[#names + 1] = name
+    end
+    local near = nearest.find(tostring(method), names)[1]
+    errors.raise("UnknownClientMethodError", "Client does not have method: %s%s", tostring(method),
+      near and ("; did you mean '%s'?"):format(near) or "")
   end
+  for name in pairs(type(opts) == "table" and opts or {}) do
+    if is_parameter(client, operation, name) then
+      errors.raise("TypeError", "generate_presigned_url: '%s' belongs into Params", name)
+    end
+  end
+  nearest.check_options("generate_presigned_url", opts, OPTIONS)
   local expires = seconds(opts.ExpiresIn)
   local params, context, stages = require("luaws.hooks").asked_params(client, operation, opts.Params or {})
   return core.presign(client, operation, params, expires, opts.HttpMethod, context, stages)

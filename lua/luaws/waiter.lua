@@ -9,6 +9,7 @@ local core = require("luaws.core")
 local errors = require("luaws.errors")
 local features = require("luaws.features")
 local jmespath = require("luaws.jmespath")
+local nearest = require("luaws.nearest")
 local repr = require("luaws.repr")
 local values = require("luaws.jmespath.values")
 
@@ -126,15 +127,36 @@ local function judge(self, response)
   return matched
 end
 
+-- What the caller wants instead of the model's delay and number of attempts.
+local function check_config(config)
+  nearest.check_options("WaiterConfig", config, { "Delay", "MaxAttempts" })
+  for name, value in pairs(config) do
+    if type(value) ~= "number" or value < 0 then
+      errors.raise("ValueError", "WaiterConfig: %s must be a number that is not negative, not %s", name,
+        repr.value(value))
+    end
+  end
+  return config
+end
+
+local function check_wait(self, params)
+  if getmetatable(self) ~= waiter_mt then
+    errors.raise("TypeError", "wait is a method: call it as waiter:wait{...}")
+  elseif params ~= nil and type(params) ~= "table" then
+    errors.raise("TypeError", "wait takes its parameters in one table, not a %s", type(params))
+  end
+end
+
 --- Waits. Raises WaiterError (with last_response, name and reason) on a failure state, on an error
 --- that nothing accepts and when MaxAttempts calls were not enough.
 ---@param params table|nil the operation's parameters, and WaiterConfig = { Delay, MaxAttempts }
 function Waiter:wait(params)
+  check_wait(self, params)
   local copy = {}
   for name, value in pairs(params or {}) do
     copy[name] = value
   end
-  local config = copy.WaiterConfig or {}
+  local config = check_config(copy.WaiterConfig or {})
   copy.WaiterConfig = nil
   local delay = config.Delay or self.config.delay
   local max_attempts = config.MaxAttempts or self.config.maxAttempts
@@ -241,7 +263,7 @@ function waiter.get(client, waiter_name, pause)
       end, config, pause)
     end
   end
-  local near = require("luaws.nearest").find(tostring(waiter_name), names)[1]
+  local near = nearest.find(tostring(waiter_name), names)[1]
   errors.raise("ValueError", "Waiter does not exist: %s%s", tostring(waiter_name),
     near and ("; did you mean '%s'?"):format(near) or "")
 end

@@ -14,12 +14,15 @@ local convert = require("luaws.dynamodb.convert")
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 local binary = require("luaws.dynamodb.binary")
+local nearest = require("luaws.nearest")
 local number = require("luaws.dynamodb.number")
 
 local batch_writer = {}
 
 local Writer = {}
 local writer_mt = { __name = "luaws.dynamodb.batch_writer", __index = Writer }
+
+setmetatable(Writer, { __index = nearest.no_such("a batch writer", Writer) })
 
 local BATCH_SIZE <const> = 25
 local FIRST_WAIT <const>, LONGEST_WAIT <const> = 0.05, 10 -- seconds

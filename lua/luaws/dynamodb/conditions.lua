@@ -7,6 +7,7 @@
 --- and values. expression.lua makes text of it.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local nearest = require("luaws.nearest")
 local set = require("luaws.dynamodb.set")
 
 local conditions = {}
@@ -20,10 +21,20 @@ local size_mt = { __name = "luaws.dynamodb.size", __index = Attribute }
 
 setmetatable(AttrOnly, { __index = Attribute })
 
+local no_such = nearest.no_such("Key, Attr or size()", AttrOnly)
+
+setmetatable(Attribute, { __index = function(self, name)
+  if rawget(AttrOnly, name) then
+    errors.raise("AttributeError", "only an Attr has '%s': Attr(\"name\"):%s(…)", name, name)
+  end
+  return no_such(self, name)
+end })
+
 local COMPARE <const>, CALL <const> = "{0} {operator} {1}", "{operator}({0}, {1})"
 
 local function condition(format, operator, ...)
-  return setmetatable({ format = format, operator = operator, operands = table.pack(...) }, condition_mt)
+  return setmetatable({ format = format, operator = operator, operands = table.pack(...), grouped = false },
+    condition_mt)
 end
 
 --- True for a condition, which size() by itself is too.

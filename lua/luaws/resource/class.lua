@@ -140,12 +140,26 @@ local function index(self)
   end
 end
 
+-- Scripts may keep notes on an object, but one whose name is nearly that of a member is a mistake.
+local function check_note(self, object, name)
+  if type(name) ~= "string" or #name < 4 or name:find("^_") then
+    return
+  end
+  for _, known in ipairs(self.definition:names(object.meta.client)) do
+    if nearest.distance(name, known, 1) <= 1 then
+      errors.raise("AttributeError", "cannot set '%s' of %s; did you mean '%s', which cannot be set either?",
+        name, self.full_name, known)
+    end
+  end
+end
+
 local function refuse_new_index(self)
   return function(object, name, value)
     if type(name) == "string" and (self.methods[name] ~= nil or self.properties[name] ~= nil
       or self.definition:member(name, object.meta.client)) then
       errors.raise("AttributeError", "cannot set '%s' of %s", name, self.full_name)
     end
+    check_note(self, object, name)
     rawset(object, name, value)
   end
 end

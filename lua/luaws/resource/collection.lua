@@ -67,6 +67,16 @@ local function merge(target, source, append)
   return target
 end
 
+-- instances.filter{…} instead of instances:filter{…} is easily written.
+local function check_call(name, self, params)
+  local mt = getmetatable(self)
+  if mt ~= collection_mt and mt ~= manager_mt then
+    errors.raise("TypeError", "%s is a method: call it as collection:%s(...)", name, name)
+  elseif params ~= nil and type(params) ~= "table" then
+    errors.raise("TypeError", "%s takes its parameters in one table, not a %s", name, type(params))
+  end
+end
+
 local function new(kind, parent, params)
   return setmetatable({ _kind = kind, _parent = parent, _params = params }, collection_mt)
 end
@@ -107,6 +117,7 @@ end
 --- Pages of objects: one per answer of the service.
 ---@return function iterator returning a sequence at a time
 function Collection:pages()
+  check_call("pages", self)
   local given = deep_copy(self._params)
   local limit, page_size = given.limit, given.page_size
   given.limit, given.page_size = nil, nil
@@ -154,6 +165,7 @@ end
 --- A collection like this one.
 ---@return table
 function Collection:all()
+  check_call("all", self)
   return with(self, {})
 end
 
@@ -161,6 +173,7 @@ end
 ---@param params table|nil
 ---@return table
 function Collection:filter(params)
+  check_call("filter", self, params)
   return with(self, params or {})
 end
 
@@ -168,6 +181,7 @@ end
 ---@param count integer
 ---@return table
 function Collection:limit(count)
+  check_call("limit", self)
   return with(self, { limit = check_count("limit", count) })
 end
 
@@ -175,6 +189,7 @@ end
 ---@param count integer
 ---@return table
 function Collection:page_size(count)
+  check_call("page_size", self)
   return with(self, { page_size = check_count("page_size", count) })
 end
 
@@ -182,24 +197,29 @@ end
 ---@param params table|nil
 ---@return table
 function Manager:iterator(params)
+  check_call("filter", self, params)
   return new(self._kind, self._parent, deep_copy(params or {}))
 end
 
 function Manager:all()
+  check_call("all", self)
   return self:iterator()
 end
 
 Manager.filter = Manager.iterator
 
 function Manager:limit(count)
+  check_call("limit", self)
   return self:iterator():limit(count)
 end
 
 function Manager:page_size(count)
+  check_call("page_size", self)
   return self:iterator():page_size(count)
 end
 
 function Manager:pages()
+  check_call("pages", self)
   return self:iterator():pages()
 end
 
@@ -224,9 +244,7 @@ end
 local function batch_method(name, model)
   local handler = response.raw_handler(model.path)
   return function(self, params)
-    if params ~= nil and type(params) ~= "table" then
-      errors.raise("TypeError", "%s takes its parameters in one table", name)
-    end
+    check_call(name, self, params)
     return run_batch(self, model, handler, params)
   end
 end
@@ -256,8 +274,15 @@ function collection.names(self)
   return names
 end
 
+local function refuse_list(self)
+  errors.raise("TypeError", "%s is no list: write `for object in collection do`", tostring(self))
+end
+
 local function index_with(methods)
   return function(self, key)
+    if math.type(key) then
+      refuse_list(self)
+    end
     local method = methods[key]
     if method ~= nil or type(key) ~= "string" or key:find("^_") then
       return method
@@ -273,6 +298,10 @@ end
 
 collection_mt.__index = index_with(Collection)
 manager_mt.__index = index_with(Manager)
+
+for _, mt in ipairs { collection_mt, manager_mt } do
+  mt.__len, mt.__pairs = refuse_list, refuse_list
+end
 
 function collection_mt.__tostring(self)
   return ("%s(%s, %s.%s)"):format(self._kind.name, tostring(self._parent), self._kind.family.service_name,

@@ -1,0 +1,89 @@
+-- What is easily written wrong is told before anything is sent, by name, and never just nil.
+local aws = require("luaws")
+
+local OPTS = {
+  region_name = "us-east-1", endpoint_url = "http://127.0.0.1:1", aws_access_key_id = "a",
+  aws_secret_access_key = "b",
+}
+
+describe("what is written wrong:", function()
+  local s3 = aws.client("s3", OPTS)
+  local ec2 = aws.resource("ec2", OPTS)
+  local songs = aws.resource("dynamodb", OPTS):Table("songs")
+  local objects = s3:get_paginator("list_objects_v2")
+  local exists = s3:get_waiter("bucket_exists")
+  local instance = ec2:Instance("i-1")
+  local INSTANCES = "ec2.instancesCollection(ec2.ServiceResource(), ec2.Instance)"
+  local NO_LIST = "is no list: write `for object in collection do`"
+  local PAGES_NO_LIST = "pages of list_objects_v2 are no list: write `for page in pages do`, or use "
+    .. "build_full_result()"
+
+  local cases = {
+    { "a function of aws", function() return aws.clinet end, "aws has no 'clinet'; did you mean 'client'?" },
+    { "a function of aws.async", function() return aws.async.Map end,
+      "aws.async has no 'Map'; did you mean 'map'?" },
+    { "a function of aws.dynamodb", function() return aws.dynamodb.attr end,
+      "aws.dynamodb has no 'attr'; did you mean 'Attr'?" },
+    { "an option of map", function() aws.async.map({}, print, { concurency = 1 }) end,
+      "map: no 'concurency'; did you mean 'concurrency'?" },
+    { "a field of client.meta", function() return s3.meta.region end,
+      "client.meta has no 'region'; did you mean 'region_name'?" },
+    { "a paging option", function() objects:paginate { PaginationConfig = { Pagesize = 1 } } end,
+      "PaginationConfig: no 'Pagesize'; did you mean 'PageSize'?" },
+    { "paging options that are no table", function() objects:paginate { PaginationConfig = 5 } end,
+      "PaginationConfig is a table, not a number" },
+    { "parameters that are no table", function() objects:paginate("bucket") end,
+      "paginate takes its parameters in one table, not a string" },
+    { "paginate without its paginator", function() objects.paginate { Bucket = "b" } end,
+      "paginate is a method: call it as paginator:paginate{...}" },
+    { "pages in ipairs", function() return ipairs(objects:paginate {})(objects:paginate {}, 0) end,
+      PAGES_NO_LIST },
+    { "the length of pages", function() return #objects:paginate {} end, PAGES_NO_LIST },
+    { "a method of pages", function() return objects:paginate {}.build_full_results end,
+      "pages has no 'build_full_results'; did you mean 'build_full_result'?" },
+    { "a waiter's option", function() exists:wait { WaiterConfig = { MaxAttempt = 1 } } end,
+      "WaiterConfig: no 'MaxAttempt'; did you mean 'MaxAttempts'?" },
+    { "a waiter's delay", function() exists:wait { WaiterConfig = { Delay = "1" } } end,
+      "WaiterConfig: Delay must be a number that is not negative, not '1'" },
+    { "wait without its waiter", function() exists.wait { Bucket = "b" } end,
+      "wait is a method: call it as waiter:wait{...}" },
+    { "wait with a string", function() exists:wait("bucket") end,
+      "wait takes its parameters in one table, not a string" },
+    { "a presigned method", function() s3:generate_presigned_url("get_objekt") end,
+      "Client does not have method: get_objekt; did you mean 'get_object'?" },
+    { "presigned parameters", function() s3:generate_presigned_url("get_object", { Key = "k" }) end,
+      "generate_presigned_url: 'Key' belongs into Params" },
+    { "a collection as a list", function() return #ec2.instances:all() end, INSTANCES .. " " .. NO_LIST },
+    { "a collection in ipairs", function() return ipairs(ec2.instances:all())(ec2.instances:all(), 0) end,
+      INSTANCES .. " " .. NO_LIST },
+    { "a collection in pairs", function() pairs(ec2.instances:all()) end, INSTANCES .. " " .. NO_LIST },
+    { "filter without its collection", function() ec2.instances.filter { Filters = {} } end,
+      "filter is a method: call it as collection:filter(...)" },
+    { "all without its collection", function() ec2.instances.all() end,
+      "all is a method: call it as collection:all(...)" },
+    { "filter with a string", function() ec2.instances:filter("x") end,
+      "filter takes its parameters in one table, not a string" },
+    { "an attribute", function() instance.instance_typ = "t3.micro" end,
+      "cannot set 'instance_typ' of ec2.Instance; did you mean 'instance_type', which cannot be set "
+        .. "either?" },
+    { "a condition", function() return aws.dynamodb.Attr("a").conains end,
+      "Key, Attr or size() has no 'conains'; did you mean 'contains'?" },
+    { "a key's condition", function() return aws.dynamodb.Key("a").ne end,
+      "only an Attr has 'ne': Attr(\"name\"):ne(…)" },
+    { "a method of a batch writer", function() return songs:batch_writer().put end,
+      "a batch writer has no 'put'; did you mean 'put_item'?" },
+  }
+
+  for _, case in ipairs(cases) do
+    it(case[1], function()
+      local ok, err = pcall(case[2])
+      assert.is_false(ok)
+      assert.equal(case[3], tostring(err))
+    end)
+  end
+
+  it("but notes of one's own on a resource are no mistake", function()
+    instance.owner = "me"
+    assert.equal("me", instance.owner)
+  end)
+end)
