@@ -266,6 +266,21 @@ describe("an event stream", function()
     assert.same("end", order[6]:sub(2))
   end)
 
+  it("is what moto's S3 selects", function()
+    local moto = require("spec.support.moto")
+    local s3 = client(moto, "s3")
+    s3:create_bucket{ Bucket = "selected" }
+    s3:put_object{ Bucket = "selected", Key = "k", Body = '{"a":1}\n{"a":2}\n{"a":3}\n' }
+    local stream = s3:select_object_content{ Bucket = "selected", Key = "k", ExpressionType = "SQL",
+      Expression = "SELECT * FROM S3Object", InputSerialization = { JSON = { Type = "LINES" } },
+      OutputSerialization = { JSON = { RecordDelimiter = "\n" } } }.Payload
+    local events = collect(stream)
+    moto.reset()
+    assert.same({ Records = { Payload = '{"a":1}\n{"a":2}\n{"a":3}\n' } }, events[1])
+    assert.is_true(events[2].Stats.Details.BytesReturned > 0)
+    assert.same({ End = {} }, events[3])
+  end)
+
   it("counts attempts that a listener answers", function()
     local s3 = client(peer, "s3")
     local asked = 0

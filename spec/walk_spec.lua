@@ -35,6 +35,14 @@ describe("the walk over operations", function()
     assert.matches("requests: 80 of 80 operations alike", output)
   end)
 
+  it("finds events alike, of every operation that has a stream of them", function()
+    local ok, output = walk("--kind events bedrock-agent-runtime bedrock-agentcore bedrock-runtime "
+      .. "connecthealth devops-agent iotsitewise kinesis lambda lexv2-runtime logs polly qbusiness s3 "
+      .. "sagemaker-runtime")
+    assert.is_true(ok, output)
+    assert.matches("events: 23 of 23 operations alike", output)
+  end)
+
   it("finds whole requests alike as clients send them", function()
     local ok, output = walk("--sample 12 sdb s3 s3control machinelearning health dynamodb route53 iot-data",
       "walk-clients")
