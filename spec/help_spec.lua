@@ -26,6 +26,8 @@ describe("help", function()
       { "ec2.describe_vpcs.Filters   (list of Filter)", ec2, "describe_vpcs.Filters" },
       { "ec2.describe_vpcs.Filters.Values   (list of string)", "ec2.describe_vpcs.Filters.Values" },
       { "ec2.describe_vpcs.Vpcs.State   (enum)", "ec2.describe_vpcs.Vpcs.State" },
+      { "polly.start_speech_synthesis_stream.ActionStream   (stream of events)",
+        "polly.start_speech_synthesis_stream.ActionStream" },
       { "ec2.Instance   (resource)", "ec2.Instance" },
       { "ec2.Instance   (resource)", instance },
       { "ec2.Instance.stop, which calls:", "ec2.Instance.stop" },

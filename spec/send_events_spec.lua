@@ -976,6 +976,25 @@ describe("events that are sent", function()
     assert.equal("reset 8", peer:streams(1)[1]["end"])
   end)
 
+  it("are a conversation in examples/dialogue.lua", function()
+    local function says(what)
+      return frames.event("TextResponseEvent", cjson.encode{ messages = { { content = what,
+        contentType = "PlainText" } } })
+    end
+    peer:plan{ head_after = 1, steps = { { after = 2, frames = { frames.event("TranscriptEvent", "{}"),
+      says("Which flowers?") } }, { after = 3, frames = { says("Roses, then.") } } } }
+    local done = shell.run({ "examples/dialogue.lua", "BOT0123456", "ALIAS01234" }, {
+      input = "order\nroses\n",
+      env = { AWS_ACCESS_KEY_ID = KEYS.aws_access_key_id,
+        AWS_SECRET_ACCESS_KEY = KEYS.aws_secret_access_key, AWS_DEFAULT_REGION = KEYS.region_name,
+        AWS_ENDPOINT_URL = peer.url } })
+    assert.equal("", done.err)
+    assert.equal("bot: Which flowers?\nbot: Roses, then.\n", done.out)
+    local log = peer:streams(1)[1]
+    assert_good(log, 4)
+    assert.same({ text = "roses" }, cjson.decode(decoded(log.events[3].payload)))
+  end)
+
   it("are dropped where a listener answers in place of the network", function()
     local polly = client(peer, "polly")
     polly.meta.events:register("before-send.polly.StartSpeechSynthesisStream", function()

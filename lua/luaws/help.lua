@@ -101,6 +101,8 @@ local function type_name(client, name)
     return "map of " .. type_name(client, shape.value)
   elseif shape.document then
     return "any value"
+  elseif shape.eventstream then
+    return "stream of events"
   end
   return shape.type == "structure" and shape.name or shape.enum and "enum" or shape.type
 end
