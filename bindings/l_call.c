@@ -12,6 +12,7 @@
 #include "l_encode.h"
 #include "l_error.h"
 #include "l_events.h"
+#include "l_plan.h"
 #include "l_run.h"
 #include "l_send.h"
 #include "l_text.h"
@@ -20,13 +21,9 @@
 #define CALL_TYPE "luaws.call"
 static const char hooks_key;
 
-/* Beside the core's hooks: what happens before the call is made and after its result is
- * there. */
-enum { HOOK_PARAMS = LUAWS_HOOK_COUNT, HOOK_AFTER };
-
 enum { CLIENT = 1, PARAMS, CALL };
 /* User values of a call that somebody listens to. */
-enum { CONTEXT = 1, GIVEN, CALL_VALUES = GIVEN };
+enum { CONTEXT = 1, GIVEN, PLAN, CALL_VALUES = PLAN };
 
 struct l_call {
   struct luaws_call *call; /* NULL when it is over */
@@ -50,10 +47,13 @@ static int call_gc(lua_State *L) {
   return 0;
 }
 
+/* Under the plan, at the index of one or 0, and whatever else it is to stop at. */
 static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
-                               unsigned hooks) {
+                               int plan_index, unsigned more_hooks) {
   struct l_client *client = l_client_check(L, CLIENT);
-  struct l_call *c = lua_newuserdatauv(L, sizeof *c, hooks ? CALL_VALUES : 0);
+  const struct l_plan *plan = plan_index ? l_plan_test(L, plan_index) : NULL;
+  unsigned hooks = (plan ? plan->hooks : 0) | more_hooks;
+  struct l_call *c = lua_newuserdatauv(L, sizeof *c, plan || hooks ? CALL_VALUES : 0);
   *c = (struct l_call){.hooks = hooks, .operation = op};
   l_wait_init(&c->wait, l_core(L));
   luaL_setmetatable(L, CALL_TYPE);
@@ -63,6 +63,12 @@ static struct l_call *new_call(lua_State *L, const struct luaws_operation *op,
   c->call->owner = &c->wait;
   c->call->features = c->wait.core->features;
   c->call->hooks = (hooks & ((1u << LUAWS_HOOK_COUNT) - 1)) | 1u << LUAWS_HOOK_IDENTITY;
+  if (plan) {
+    c->call->guards = plan->guards;
+    c->call->guard_count = plan->guard_count;
+    lua_pushvalue(L, plan_index); /* the listeners may change while the call is made */
+    lua_setiuservalue(L, -2, PLAN);
+  }
   return c;
 }
 
@@ -185,7 +191,7 @@ static int finish(lua_State *L, struct l_call *c, bool ok) {
   else
     l_send_free(L, c->send);
   c->send = NULL;
-  if (!(c->hooks & (1u << HOOK_AFTER))) return ok ? 1 : lua_error(L);
+  if (!(c->hooks & (1u << L_HOOK_AFTER))) return ok ? 1 : lua_error(L);
   int result = lua_gettop(L);
   lua_pushvalue(L, CLIENT);
   struct luaws_str name = luaws_ref_text(&c->operation->name);
@@ -258,33 +264,36 @@ static void check_params(lua_State *L, const struct luaws_operation *op) {
   }
 }
 
-static unsigned hook_mask(lua_State *L, const struct luaws_operation *op) {
+/* Pushes the plan of the client's listeners for this operation, or nil. */
+static const struct l_plan *push_plan(lua_State *L, const struct l_client *c,
+                                      const struct luaws_operation *op) {
+  if (!c->listens) {
+    lua_pushnil(L);
+    return NULL;
+  }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
-  lua_getfield(L, -1, "mask");
+  lua_getfield(L, -1, "plan");
+  lua_replace(L, -2);
   lua_pushvalue(L, CLIENT);
-  struct luaws_str name = luaws_ref_text(&op->name);
-  lua_pushlstring(L, name.ptr, name.len);
+  l_push_text(L, luaws_ref_text(&op->name));
   lua_call(L, 2, 1);
-  unsigned mask = (unsigned)lua_tointeger(L, -1);
-  lua_pop(L, 2);
-  return mask;
+  return l_plan_test(L, -1);
 }
 
-/* The listeners may have replaced the parameters: what they returned is on the top, and
-      over it the call's own table that its listeners share, and more stages to stop at.
- */
+/* The listeners may have replaced the parameters. Over the plan lies what they returned:
+   the parameters, the call's own table that its listeners share, and more stages to stop
+   at. */
 static int params_ready(lua_State *L, int status, lua_KContext ctx) {
   const struct luaws_operation *op = lua_touserdata(L, lua_upvalueindex(1));
-  unsigned hooks = (unsigned)ctx | (unsigned)lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  lua_insert(L, PARAMS);
-  lua_replace(L, PARAMS + 1);
-  lua_settop(L, PARAMS + 1);
-  lua_insert(L, PARAMS);
-  new_call(L, op, hooks);
-  lua_pushvalue(L, PARAMS + 1);
+  enum { ITS_PLAN = PARAMS + 1, NEW_PARAMS, ITS_CONTEXT, MORE_HOOKS };
+  unsigned hooks = (unsigned)lua_tointeger(L, MORE_HOOKS);
+  lua_pushvalue(L, NEW_PARAMS);
+  lua_replace(L, PARAMS);
+  new_call(L, op, ITS_PLAN, hooks);
+  lua_pushvalue(L, ITS_CONTEXT);
   lua_setiuservalue(L, -2, CONTEXT);
   lua_replace(L, CALL);
+  lua_settop(L, CALL);
   return begin(L);
 }
 
@@ -292,17 +301,18 @@ static int method(lua_State *L) {
   const struct luaws_operation *op = lua_touserdata(L, lua_upvalueindex(1));
   struct l_client *c = l_client_check(L, CLIENT);
   check_params(L, op);
-  unsigned hooks = c->listens ? hook_mask(L, op) : 0;
-  if (!(hooks & (1u << HOOK_PARAMS))) {
-    new_call(L, op, hooks);
+  const struct l_plan *plan = push_plan(L, c, op);
+  if (!plan || !l_plan_asks_params(L, plan, PARAMS, c->unguarded)) {
+    new_call(L, op, PARAMS + 1, 0);
+    lua_replace(L, CALL); /* where the plan was */
     return begin(L);
   }
   lua_pushvalue(L, CLIENT);
   struct luaws_str name = luaws_ref_text(&op->name);
   lua_pushlstring(L, name.ptr, name.len);
   lua_pushvalue(L, PARAMS);
-  call_hook(L, "params", 3, 3, hooks, params_ready);
-  return params_ready(L, LUA_OK, hooks);
+  call_hook(L, "params", 3, 3, 0, params_ready);
+  return params_ready(L, LUA_OK, 0);
 }
 
 void l_call_push_method(lua_State *L, const struct luaws_operation *op) {
@@ -324,8 +334,8 @@ static int presign(lua_State *L) {
   const struct luaws_operation *op =
       luaws_service_operation(client->client->service, name);
   if (!op) return luaL_error(L, "no operation %s", name.ptr);
-  unsigned hooks = client->listens ? hook_mask(L, op) : 0;
-  hooks |= (unsigned)luaL_optinteger(L, 7, 0);
+  const struct l_plan *plan = push_plan(L, client, op);
+  unsigned hooks = (plan ? plan->hooks : 0) | (unsigned)luaL_optinteger(L, 7, 0);
   hooks &= (1u << LUAWS_HOOK_BEFORE_ENDPOINT) | (1u << LUAWS_HOOK_CHOOSE_SIGNER) |
            (1u << LUAWS_HOOK_BEFORE_SIGN);
   struct luaws_str conditions = LUAWS_STR_NONE;
@@ -333,7 +343,7 @@ static int presign(lua_State *L) {
   lua_settop(L, 8);
   lua_pushvalue(L, 3);
   lua_replace(L, PARAMS);
-  struct l_call *c = new_call(L, op, hooks);
+  struct l_call *c = new_call(L, op, 0, hooks);
   lua_pushvalue(L, 6);
   lua_setiuservalue(L, -2, CONTEXT);
   lua_replace(L, CALL);
@@ -642,6 +652,13 @@ static int call_response_body(lua_State *L) {
   return 1;
 }
 
+/* call:is_error_document() → whether the answer says 200 and tells of an error, or breaks
+   off */
+static int call_is_error_document(lua_State *L) {
+  lua_pushboolean(L, luaws_is_error_document(&check_call(L)->response));
+  return 1;
+}
+
 /* call:move(): before the next attempt the endpoint is resolved again, listened to. */
 static int call_move(lua_State *L) {
   struct luaws_call *call = check_call(L);
@@ -653,7 +670,7 @@ static int call_move(lua_State *L) {
 /* call:listen_after(): the result goes by way of hooks.after, even if nobody asked. */
 static int call_listen_after(lua_State *L) {
   struct l_call *c = luaL_checkudata(L, 1, CALL_TYPE);
-  c->hooks |= 1u << HOOK_AFTER;
+  c->hooks |= 1u << L_HOOK_AFTER;
   return 0;
 }
 
@@ -738,6 +755,7 @@ void l_call_open(lua_State *L) {
       {"response_headers", call_response_headers},
       {"response_header", call_response_header},
       {"response_body", call_response_body},
+      {"is_error_document", call_is_error_document},
       {"move", call_move},
       {"listen_after", call_listen_after},
       {"set_response", call_set_response},
@@ -754,6 +772,7 @@ void l_call_open(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  l_plan_open(L);
   lua_pushcfunction(L, presign);
   lua_setfield(L, -2, "presign");
   lua_pushcfunction(L, set_hooks);

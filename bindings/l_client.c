@@ -228,6 +228,13 @@ static int client_listen(lua_State *L) {
   return 0;
 }
 
+/* core.client_unguard(client): its listeners of parameters are asked for every call. */
+static int client_unguard(lua_State *L) {
+  struct l_client *c = luaL_checkudata(L, 1, CLIENT_TYPE);
+  c->unguarded = true;
+  return 0;
+}
+
 /* core.client_class(client), core.client_fields(client) */
 static int client_class(lua_State *L) {
   luaL_checkudata(L, 1, CLIENT_TYPE);
@@ -343,6 +350,8 @@ void l_client_open(lua_State *L) {
                                        {"client_close", client_close},
                                        {"client_bind", client_bind},
                                        {"client_listen", client_listen},
+                                       {"client_unguard", client_unguard},
+                                       {"client_unguard", client_unguard},
                                        {"client_class", client_class},
                                        {"client_fields", client_fields},
                                        {"client_service", client_service},

@@ -15,7 +15,9 @@ enum {
 
 struct l_client {
   struct luaws_client *client;
-  bool listens; /* somebody may listen to its events */
+  bool listens;   /* somebody may listen to its events */
+  bool unguarded; /* listeners are asked of the parameters even where no condition that
+                     they gave holds: they know more of this client */
 };
 
 /* Raises when it is none, or closed. */

@@ -10,6 +10,8 @@
 ---     emitter:register("before-send.s3", function(event) event.request.headers["x-a"] = "b" end)
 ---     emitter:emit("before-send.s3.GetObject", { request = request })
 ---
+--- A handler may come with a condition (events.when): calls that do not meet it then need not stop for it.
+---
 --- What an event name finds is remembered until the next registration, so that an event nobody
 --- listens to costs one table look-up.
 local errors = require("luaws.errors")
@@ -424,6 +426,25 @@ local function may_match(node, parts, i)
   return exact and may_match(exact, parts, i + 1) or any and may_match(any, parts, i + 1) or false
 end
 
+--- The conditions of all who hear this event: a sequence of tables as given to events.when, nil where
+--- somebody hears it whatever happens; empty where nobody does.
+---@param event_name string
+---@return table|nil
+function Emitter:conditions(event_name)
+  local found = self._found[event_name]
+  if found == nil then
+    found = look_up(self, event_name)
+  end
+  local conditions = {}
+  for i, handler in ipairs(found or {}) do
+    conditions[i] = type(handler) == "table" and rawget(handler, "when") or nil
+    if not conditions[i] then
+      return nil
+    end
+  end
+  return conditions
+end
+
 --- Whether anybody hears some event that starts with these parts: "before-send" or "before-send.s3".
 ---@param prefix string
 ---@return boolean
@@ -478,6 +499,19 @@ function events.new(opts)
     _found = {},
     _found_count = 0,
   }, emitter_mt)
+end
+
+local conditional_mt = { __call = function(self, event) return self.handler(event) end }
+
+--- A handler that need not be called unless a condition holds. It is a promise that the handler would do
+--- nothing otherwise, not a filter: where another handler hears the event, or in some other way of calling,
+--- it is called all the same. What a condition may say is told in luaws.hooks.
+---@param condition table
+---@param handler function
+---@return table handler to be registered
+function events.when(condition, handler)
+  check_callable(handler)
+  return setmetatable({ when = condition, handler = handler }, conditional_mt)
 end
 
 --- The first response that is not nil, out of what emit returned.

@@ -1,16 +1,30 @@
 --- Where events meet calls: tells the core which stages of a call somebody listens to, and when it
 --- stops there, calls the listeners and hands what they answered back.
+---
+--- A stop costs microseconds. So a handler may say as data when it wants to be asked, and the core looks:
+---
+---     emitter:register("needs-retry.s3", events.when({ failed = true }, redirect))
+---
+--- Any of these that holds is reason enough:
+---   failed = true            the answer says error, or there is none (after it was sent)
+---   header = "expires"       the answer has this header, in lower case
+---   error_document = true    the answer says 200, and its body is XML that tells of an error or breaks off
+---   param = "SSECustomerKey" this parameter is given (before the call is made)
+---   odd_name = "Bucket"      this parameter is given and is no plain name: letters, digits, "-", ".", "_"
+--- and `operation`, a function of an operation's model, tells once whether it is about that operation at all.
+--- A handler that has learnt something about a client which no condition sees calls
+--- core.client_unguard(client).
 local core = require("luaws.core")
 local events = require("luaws.events")
 
 local hooks = {}
 
--- ORDER HOOKS: as enum luaws_hook in client/call.h, then the two of bindings/l_call.c.
+-- ORDER HOOKS: as enum luaws_hook in client/call.h, then the two of bindings/l_plan.h.
 local STAGES = {
   [0] = "before-endpoint-resolution", "before-call", "request-created", "choose-signer", "before-sign",
   "before-send", "before-parse", "response-received", "needs-retry",
 }
-local PARAMS <const>, AFTER <const> = 1 << 9, 1 << 10
+local PARAMS <const>, AFTER <const> = 9, 10
 
 local function emitter_of(client)
   return core.client_fields(client)._events or core.client_class(client)._events
@@ -52,51 +66,71 @@ local function model_of(client, operation)
   return model
 end
 
-local function make_mask(emitter, client, operation)
-  local mask = 0
-  local function heard(stage)
-    return emitter:has_listeners(event_name(stage, client, operation))
-  end
-  for bit = 0, #STAGES do
-    if heard(STAGES[bit]) then
-      mask = mask | 1 << bit
+-- What a condition says, as core.plan takes it.
+local function add_conditions(list, bit, condition)
+  for _, kind in ipairs{ "failed", "header", "error_document", "param", "odd_name" } do
+    local value = condition[kind]
+    if value then
+      list[#list + 1] = { bit, kind, value ~= true and value or nil }
     end
   end
-  if heard("provide-client-params") or heard("before-parameter-build") then
-    mask = mask | PARAMS
-  end
-  if heard("after-call") or heard("after-call-error") then
-    mask = mask | AFTER
-  end
-  return mask
 end
 
--- emitter → { version =, [class of clients] = { [operation] = mask } }
-local masks = setmetatable({}, { __mode = "k" })
-
---- Which stages of a call of this operation somebody listens to, as bits.
-function hooks.mask(client, operation)
-  local class = core.client_class(client)
-  local emitter = core.client_fields(client)._events or class._events
-  if not emitter then
-    return 0
+-- Where calls of an operation stop, false where nowhere.
+local function make_plan(emitter, client, operation)
+  local always, conditions = 0, {}
+  local function look(bit, ...)
+    for _, stage in ipairs{ ... } do
+      local wanted = emitter:conditions(event_name(stage, client, operation))
+      if not wanted or bit == AFTER and wanted[1] then
+        always = always | 1 << bit
+      end
+      for _, condition in ipairs(wanted or {}) do
+        if not condition.operation or condition.operation(model_of(client, operation)) then
+          add_conditions(conditions, bit, condition)
+        end
+      end
+    end
   end
-  local known = masks[emitter]
+  for bit = 0, #STAGES do
+    look(bit, STAGES[bit])
+  end
+  look(PARAMS, "provide-client-params", "before-parameter-build")
+  look(AFTER, "after-call", "after-call-error")
+  return (always ~= 0 or conditions[1]) and core.plan(always, conditions) or false
+end
+
+-- emitter → { version =, [class of clients] = { [operation] = plan } }
+local plans = setmetatable({}, { __mode = "k" })
+
+local function plans_of(emitter, class)
+  local known = plans[emitter]
   if not known or known.version ~= emitter.version then
     known = setmetatable({ version = emitter.version }, { __mode = "k" })
-    masks[emitter] = known
+    plans[emitter] = known
   end
   local by_operation = known[class]
   if not by_operation then
     by_operation = {}
     known[class] = by_operation
   end
-  local mask = by_operation[operation]
-  if not mask then
-    mask = make_mask(emitter, client, operation)
-    by_operation[operation] = mask
+  return by_operation
+end
+
+--- Where a call of this operation stops: a plan of the core's, or nil.
+function hooks.plan(client, operation)
+  local class = core.client_class(client)
+  local emitter = core.client_fields(client)._events or class._events
+  if not emitter then
+    return nil
   end
-  return mask
+  local by_operation = plans_of(emitter, class)
+  local plan = by_operation[operation]
+  if plan == nil then
+    plan = make_plan(emitter, client, operation)
+    by_operation[operation] = plan
+  end
+  return plan or nil
 end
 
 -- What costs something is made when a handler asks for it.
@@ -143,7 +177,7 @@ end
 
 --- As hooks.params where somebody listens, else the parameters as they are: for a presigned URL.
 function hooks.asked_params(client, operation, params)
-  if hooks.mask(client, operation) & PARAMS == 0 then
+  if not core.plan_asks(client, hooks.plan(client, operation), params) then
     return params, { is_presign_request = true }, 0
   end
   return hooks.params(client, operation, params, true)

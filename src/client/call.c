@@ -16,6 +16,7 @@
 #include "client/compress.h"
 #include "client/endpoint_params.h"
 #include "client/events.h"
+#include "client/guard.h"
 #include "client/monitor.h"
 #include "client/send_events.h"
 #include "http/duplex.h"
@@ -523,7 +524,7 @@ static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
 /* Moves on to `next`, by way of a hook when somebody listens there. */
 static bool by_way_of(struct luaws_call *call, enum luaws_hook hook, int next) {
   call->stage = next;
-  if (!(call->hooks & (1u << hook))) return false;
+  if (!luaws_call_stops(call, hook)) return false;
   call->hook = hook;
   return true;
 }

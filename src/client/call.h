@@ -49,13 +49,17 @@ enum luaws_step {
   LUAWS_STEP_HOOK, /* call->hook is to be run; then step again */
 };
 
+struct luaws_guard;
 struct luaws_call {
   struct luaws_client *client;
   const struct luaws_operation *operation;
   struct luaws_reader *params;
   void (*on_ready)(void *owner); /* from within a turn of the loop: step again */
   void *owner;
-  unsigned hooks;       /* 1 << enum luaws_hook for each that somebody listens to */
+  unsigned hooks; /* 1 << enum luaws_hook for each that somebody listens to */
+  const struct luaws_guard *guards; /* hooks that somebody listens to at times (guard.h);
+                                       the owner's */
+  size_t guard_count;
   enum luaws_hook hook; /* after LUAWS_STEP_HOOK */
   enum luaws_presign presign;
   int64_t presign_expires_s;

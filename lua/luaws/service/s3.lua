@@ -1,9 +1,10 @@
 --- What S3's model does not say: names of buckets, parameters that are written in another form than they
 --- are sent in, errors inside good answers, and buckets in other regions.
 ---
---- One handler of before-parameter-build does all that concerns a bucket's name: every call passes there.
+--- Most calls meet none of this: each handler says when it is to be asked (events.when).
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local events = require("luaws.events")
 
 local s3 = { methods = {} }
 
@@ -48,11 +49,8 @@ local function bucket_param(event)
     return
   end
   check_bucket(bucket)
-  local builtins
-  if event.operation_name == "GetBucketLocation" then
-    -- Answered from anywhere, but only under a name that does not take the request to another region.
-    builtins = { ["AWS::S3::ForcePathStyle"] = true }
-  elseif is_arn(bucket) then
+  local builtins = event.context.endpoint_builtins
+  if not builtins and is_arn(bucket) then
     builtins = { ["AWS::S3::ForcePathStyle"] = false }
   end
   local known = regions[event.client]
@@ -61,6 +59,11 @@ local function bucket_param(event)
     builtins["AWS::Region"] = known[bucket]
   end
   event.context.endpoint_builtins = builtins
+end
+
+--- Answered from anywhere, but only under a name that does not take the request to another region.
+local function location_param(event)
+  event.context.endpoint_builtins = { ["AWS::S3::ForcePathStyle"] = true }
 end
 
 -- ---- buckets in other regions ----
@@ -115,6 +118,7 @@ local function redirect(event)
   end
   local known = regions[event.client] or {}
   known[bucket] = region
+  core.client_unguard(event.client)
   regions[event.client] = known
   context.redirected = true
   context.endpoint_builtins = context.endpoint_builtins or {}
@@ -125,37 +129,13 @@ end
 
 -- ---- errors in answers with status 200 ----
 
-local whole_xml = {} -- operation → whether its answer is XML, as far as asked
-
-local function answers_xml(event)
-  local answers = whole_xml[event.operation_name]
-  if answers == nil then
-    local model = event.model
-    answers = model.output ~= nil and not model.streams and event.operation_name ~= "GetBucketPolicy"
-    whole_xml[event.operation_name] = answers
-  end
-  return answers
-end
-
--- An <Error>, or a document that breaks off.
-local function is_bad(call, head)
-  head = head:gsub("^\xEF\xBB\xBF", ""):gsub("^%s*<%?.-%?>", ""):gsub("^%s*<!%-%-.-%-%->", "")
-  local root = head:match("^%s*<([%w_:.-]+)")
-  if root == nil or root == "Error" then
-    return true
-  end
-  local tail = call:response_body(-256)
-  return tail:match("</([%w_:.-]+)%s*>%s*$") ~= root and not tail:find("/>%s*$")
+local function answers_xml(model)
+  return model.output ~= nil and not model.streams and model.name ~= "GetBucketPolicy"
 end
 
 --- A copy may fail after the answer has begun: that is an error of the server, to be tried again.
 local function embedded_error(event)
-  local call = event.call
-  if call:status() ~= 200 or not answers_xml(event) then
-    return
-  end
-  local head = call:response_body(512)
-  if head and head ~= "" and is_bad(call, head) then
+  if answers_xml(event.model) and event.call:is_error_document() then
     event.response_dict.status_code = 500
   end
 end
@@ -282,13 +262,17 @@ end
 
 -- ---- where it all hangs ----
 
-local KEYS, COPY_KEYS = customer_key("SSECustomer"), customer_key("CopySourceSSECustomer")
+local METADATA = events.when({ param = "Metadata" }, ascii_metadata)
+local KEYS = events.when({ param = "SSECustomerKey" }, customer_key("SSECustomer"))
+local COPY_KEYS =
+  events.when({ param = "CopySourceSSECustomerKey" }, customer_key("CopySourceSSECustomer"))
 local HANDLERS = {
-  { "before-parameter-build.s3", bucket_param },
-  { "needs-retry.s3", redirect },
+  { "before-parameter-build.s3", events.when({ odd_name = "Bucket" }, bucket_param) },
+  { "before-parameter-build.s3.GetBucketLocation", events.when({ param = "Bucket" }, location_param) },
+  { "needs-retry.s3", events.when({ failed = true }, redirect) },
   { "before-parse.s3.GetBucketLocation", bucket_location },
-  { "before-parse.s3.GetObject", expires },
-  { "before-parse.s3.HeadObject", expires },
+  { "before-parse.s3.GetObject", events.when({ header = "expires" }, expires) },
+  { "before-parse.s3.HeadObject", events.when({ header = "expires" }, expires) },
   { "after-call.s3.ListObjects", decode_list({ "Delimiter", "Marker", "NextMarker" },
     { Contents = "Key", CommonPrefixes = "Prefix" }) },
   { "after-call.s3.ListObjectsV2", decode_list({ "Delimiter", "Prefix", "StartAfter" },
@@ -299,7 +283,7 @@ local HANDLERS = {
 for handler, operations in pairs{
   [ask_encoded] = { "ListObjects", "ListObjectsV2", "ListObjectVersions" },
   [copy_source] = { "CopyObject", "UploadPartCopy" },
-  [ascii_metadata] = { "CopyObject", "PutObject", "CreateMultipartUpload" },
+  [METADATA] = { "CopyObject", "PutObject", "CreateMultipartUpload" },
   [KEYS] = { "HeadObject", "GetObject", "PutObject", "CopyObject", "CreateMultipartUpload", "UploadPart",
     "UploadPartCopy", "CompleteMultipartUpload", "SelectObjectContent" },
   [COPY_KEYS] = { "CopyObject", "UploadPartCopy" },
@@ -313,7 +297,8 @@ function s3.register(emitter)
   for _, entry in ipairs(HANDLERS) do
     emitter:register(entry[1], entry[2])
   end
-  emitter:register_first("before-parse.s3.*", embedded_error)
+  emitter:register_first("before-parse.s3.*",
+    events.when({ error_document = true, operation = answers_xml }, embedded_error))
 end
 
 return s3
