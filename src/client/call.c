@@ -3,12 +3,14 @@
    ends the call. */
 #include "client/call.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "client/auth.h"
 #include "client/bearer.h"
 #include "client/checksum.h"
@@ -289,16 +291,30 @@ static int create_request(struct luaws_call *call, struct luaws_error *err) {
   return name_user_agent(call, err);
 }
 
+/* Until when the answer is waited for, by the service's clock: it may drop a repeated
+   request that nobody waits for any more. Not told of a body that may take its time. */
+static void append_time_to_live(struct luaws_call *call, struct luaws_buf *out) {
+  const struct luaws_client *c = call->client;
+  if (!call->server_told_time || call->operation->flags & LUAWS_OP_STREAM_IN) return;
+  luaws_buf_append_cstr(out, "ttl=");
+  luaws_time_format_basic(out, (double)(luaws_session_now_s(c->session) +
+                                        call->server_ahead_s +
+                                        c->config->read_timeout_ms / 1000));
+  luaws_buf_append_cstr(out, "; ");
+}
+
 /* Which attempt it is: differs each time, and is not signed. */
 static int mark_attempt(struct luaws_call *call, struct luaws_error *err) {
   struct luaws_headers *h = &call->request.headers;
-  char text[64];
+  char room[96];
+  struct luaws_buf text = {.ptr = room, .cap = sizeof room, .max_bytes = sizeof room - 1};
   if (call->retry.attempt == 0) luaws_random_uuid(call->invocation_id);
-  snprintf(text, sizeof text, "attempt=%d; max=%d", call->retry.attempt + 1,
-           call->client->retry.max_attempts);
+  append_time_to_live(call, &text);
+  luaws_buf_printf(&text, "attempt=%d; max=%d", call->retry.attempt + 1,
+                   call->client->retry.max_attempts);
   bool ok = luaws_headers_set(h, LUAWS_STR("amz-sdk-invocation-id"),
                               luaws_str_from(call->invocation_id)) &&
-            luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_str_from(text));
+            luaws_headers_set(h, LUAWS_STR("amz-sdk-request"), luaws_buf_str(&text));
   return ok ? 0 : luaws_error_memory(err);
 }
 
@@ -473,6 +489,9 @@ static void judge(struct luaws_call *call) {
       .connect_failed = call->attempt_error.code == LUAWS_E_CONNECT,
       .status = call->response.status,
       .service_hyphen_id = luaws_ref_text(&call->client->service->hyphen_id),
+      .long_poll =
+          luaws_retry_is_long_poll(luaws_ref_text(&call->client->service->hyphen_id),
+                                   luaws_ref_text(&call->operation->name)),
   };
   if (call->response.status && failed(call) && luaws_call_take_parser(call)) {
     struct luaws_parse p;
@@ -507,8 +526,20 @@ static void fail(struct luaws_call *call, struct luaws_error *err) {
   call->stage = FINISHED;
 }
 
+static void note_server_time(struct luaws_call *call) {
+  const struct luaws_str *date =
+      luaws_headers_get(&call->response.headers, LUAWS_STR("date"));
+  double server_s;
+  call->server_told_time =
+      call->response.status && date && luaws_time_parse(*date, &server_s);
+  if (call->server_told_time)
+    call->server_ahead_s =
+        (int64_t)floor(server_s) - luaws_session_now_s(call->client->session);
+}
+
 /* Waits for as long as the policy (or a listener) said. */
 static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
+  note_server_time(call);
   if (call->exchange) call->body_read |= luaws_exchange_has_read_body(call->exchange);
   luaws_exchange_free(call->exchange);
   call->exchange = NULL;
@@ -518,6 +549,15 @@ static int wait_for_retry(struct luaws_call *call, struct luaws_error *err) {
   call->answered = false;
   call->timer = luaws_timer_start(call->client->session->loop, call->retry_delay_ms,
                                   timer_fired, call);
+  return call->timer ? WAITING : luaws_error_memory(err);
+}
+
+/* Whoever polls comes back at once: where there is to be no retry, the wait for it comes
+   all the same. */
+static int wait_before_giving_up(struct luaws_call *call, struct luaws_error *err) {
+  call->timer = luaws_timer_start(call->client->session->loop, call->retry.last_wait_ms,
+                                  timer_fired, call);
+  call->retry.last_wait_ms = 0;
   return call->timer ? WAITING : luaws_error_memory(err);
 }
 
@@ -640,7 +680,9 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       if (by_way_of(call, LUAWS_HOOK_NEEDS_RETRY, RETRY)) return LUAWS_STEP_HOOK;
       break;
     case RETRY:
-      if (call->retry_delay_ms < 0 || luaws_call_has_sent_events(call)) {
+      if (call->retry_delay_ms < 0 && call->retry.last_wait_ms > 0) {
+        rc = wait_before_giving_up(call, &err);
+      } else if (call->retry_delay_ms < 0 || luaws_call_has_sent_events(call)) {
         luaws_error_move(&err, &call->attempt_error);
         rc = err.code;
         call->stage = BEGIN_EVENTS;

@@ -95,6 +95,8 @@ struct luaws_call {
   bool body_read;   /* of the request, in part at least, by an attempt that is over */
   bool time_learnt; /* an answer told that the clock is wrong */
   bool moved; /* by needs-retry: the endpoint is resolved again before the next attempt */
+  bool server_told_time;  /* with the last answer that was tried again */
+  int64_t server_ahead_s; /* of this machine's clock, as it told */
   int64_t retry_delay_ms; /* of the policy, -1 = give up; needs-retry may replace it */
   struct luaws_parser *parser; /* the client's, while this call parses */
   struct luaws_checksum

@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "client/call.h"
 #include "client/endpoint_params.h"
@@ -142,6 +143,8 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0) {
     luaws_retry_policy_init(&c->retry, retry_mode(c->config->retries.mode),
                             c->config->retries.total_max_attempts);
+    const char *rules = luaws_settings_getenv(session->settings, "AWS_NEW_RETRIES_2026");
+    c->retry.rules_2026 = rules && strcasecmp(rules, "true") == 0;
     luaws_send_limit_init(&c->send_limit, luaws_session_now_exact(c->session));
     *out = c;
   } else {

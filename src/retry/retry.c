@@ -121,6 +121,22 @@ bool luaws_retry_is_throttled(const struct luaws_attempt_outcome *o) {
          (o->modeled_retryable && o->modeled_throttling);
 }
 
+bool luaws_retry_is_long_poll(struct luaws_str service_hyphen_id,
+                              struct luaws_str operation) {
+  static const struct {
+    const char *service, *operation;
+  } known[] = {{"sqs", "ReceiveMessage"},
+               {"sfn", "GetActivityTask"},
+               {"swf", "PollForActivityTask"},
+               {"swf", "PollForDecisionTask"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (luaws_str_is(service_hyphen_id, known[i].service) &&
+        luaws_str_is(operation, known[i].operation))
+      return true;
+  }
+  return false;
+}
+
 /* ---- legacy ---- */
 
 static bool legacy_retries(const struct luaws_attempt_outcome *o) {

@@ -47,6 +47,9 @@ struct luaws_attempt_outcome {
    Takes tokens for a retry and gives them back after success. */
 int64_t luaws_retry_decide(struct luaws_retry_policy *p, struct luaws_retry_state *s,
                            const struct luaws_attempt_outcome *o);
+/* Whether an operation waits for messages, by the names of the service and its own. */
+bool luaws_retry_is_long_poll(struct luaws_str service_hyphen_id,
+                              struct luaws_str operation);
 /* The service asked to be called less often. */
 bool luaws_retry_is_throttled(const struct luaws_attempt_outcome *o);
 
