@@ -84,7 +84,7 @@ def run(call):
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         out["error"] = str(error)
         if call.get("with_response"):
-            out["response"] = plain(error.response)
+            out["response"] = plain(getattr(error, "response", None))
         out["kind"] = "ClientError" if isinstance(error, botocore.exceptions.ClientError) else type(error).__name__
     except Exception as error:  # an answer that botocore stumbles over
         out["broken"] = repr(error)
@@ -93,4 +93,4 @@ def run(call):
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
-        json.dump([run(call) for call in json.load(file)], sys.stdout)
+        json.dump([run(call) for call in json.load(file)], sys.stdout, default=str)
