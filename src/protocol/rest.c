@@ -52,7 +52,23 @@ static int query_list(struct luaws_serialize *s, const struct luaws_shape *list,
   return rc;
 }
 
-/* Each entry becomes a parameter of its own; one that was given by name wins. */
+/* Whether "key=" stands in the first `len` bytes written so far. */
+static bool has_pair(const struct luaws_serialize *s, size_t len, struct luaws_str key) {
+  struct luaws_buf encoded = {0};
+  luaws_buf_append_char(&encoded, '&');
+  luaws_percent_encode(&encoded, key, NULL);
+  luaws_buf_append_char(&encoded, '=');
+  struct luaws_str pair = luaws_buf_str(&encoded),
+                   rest = luaws_str_sub(pair, 1, pair.len);
+  struct luaws_str before = luaws_str_sub(luaws_buf_str(s->body), 0, len);
+  bool found = pair.len && (luaws_str_starts(before, rest) ||
+                            (len && memmem(before.ptr, len, pair.ptr, pair.len)));
+  luaws_buf_clear(&encoded);
+  return found;
+}
+
+/* Each entry becomes a parameter of its own; one that was given by name wins, and is
+   written before. */
 static int query_map(struct luaws_serialize *s, const struct luaws_shape *map,
                      struct luaws_error *err) {
   struct luaws_reader *r = s->params;
@@ -60,9 +76,14 @@ static int query_map(struct luaws_serialize *s, const struct luaws_shape *map,
   const struct luaws_shape *value_shape = luaws_member_shape(value);
   struct luaws_str key;
   enum luaws_kind kind;
+  size_t named = s->body->len;
   r->ops->begin_entries(r);
   while (r->ops->next_entry(r, &key, &kind)) {
     int rc = 0;
+    if (named && has_pair(s, named, key)) {
+      r->ops->leave(r);
+      continue;
+    }
     if (value_shape->type == LUAWS_TYPE_LIST) {
       rc = query_list(s, value_shape, key, err);
     } else if (r->ops->kind(r) != LUAWS_KIND_NULL) {
@@ -240,17 +261,29 @@ static int header_member(struct luaws_serialize *s, const struct luaws_member *m
 
 /* ---- the request ---- */
 
-/* All members of one location; the idempotency token may be any of them. */
-static int bind_location(struct luaws_serialize *s, bool query, struct luaws_error *err) {
+enum place { IN_QUERY, IN_QUERY_AS_MAP, IN_HEADERS };
+
+static enum place place_of(const struct luaws_member *m) {
+  if (m->location != LUAWS_IN_QUERYSTRING) return IN_HEADERS;
+  return luaws_member_shape(m)->type == LUAWS_TYPE_MAP ? IN_QUERY_AS_MAP : IN_QUERY;
+}
+
+static bool is_bound(const struct luaws_member *m) {
+  return m->location == LUAWS_IN_QUERYSTRING || m->location == LUAWS_IN_HEADER ||
+         m->location == LUAWS_IN_HEADERS;
+}
+
+/* All members of one place; the idempotency token may be any of them. */
+static int bind_place(struct luaws_serialize *s, enum place place,
+                      struct luaws_error *err) {
+  bool query = place != IN_HEADERS;
   const struct luaws_shape *input = luaws_ref_get(&s->operation->input);
   int rc = 0;
   for (unsigned i = 0; i < input->member_count && rc == 0; i++) {
     const struct luaws_member *m = luaws_shape_member_at(input, i);
-    bool wanted = query
-                      ? m->location == LUAWS_IN_QUERYSTRING
-                      : m->location == LUAWS_IN_HEADER || m->location == LUAWS_IN_HEADERS;
     struct luaws_str token;
-    if (!wanted || !luaws_input_enter(s, m, &token)) continue;
+    if (!is_bound(m) || place_of(m) != place || !luaws_input_enter(s, m, &token))
+      continue;
     if (token.ptr) {
       if (query) {
         begin_pair(s, luaws_ref_text(&m->wire_name));
@@ -272,11 +305,12 @@ int luaws_rest_bind(struct luaws_serialize *s, struct luaws_error *err) {
   int rc = luaws_request_start(s, err);
   if (rc || !input || !(input->flags & LUAWS_SHAPE_HAS_LOCATIONS)) return rc;
   /* The body's memory serves for the other parts first. */
-  rc = bind_location(s, true, err);
+  rc = bind_place(s, IN_QUERY, err);
+  if (rc == 0) rc = bind_place(s, IN_QUERY_AS_MAP, err);
   if (rc == 0 && s->body->failed) rc = luaws_error_memory(err);
   if (rc == 0) rc = luaws_request_join_query(s->request, luaws_buf_str(s->body), err);
   luaws_buf_reset(s->body);
-  if (rc == 0) rc = bind_location(s, false, err);
+  if (rc == 0) rc = bind_place(s, IN_HEADERS, err);
   return rc;
 }
 
