@@ -78,7 +78,7 @@ static int validate(struct luaws_call *call, struct luaws_error *err) {
   const struct luaws_client *c = call->client;
   unsigned checks = c->config->parameter_validation == LUAWS_NO ? 0 : LUAWS_CHECK_SHAPES;
   if (c->protocol->writes_xml) checks |= LUAWS_CHECK_XML;
-  return luaws_validate(call->operation, call->params, checks, err);
+  return luaws_check_params(call->operation, call->params, checks, err);
 }
 
 /* A presigned URL carries no body: what a form would say goes into the query. */

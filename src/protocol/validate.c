@@ -685,7 +685,12 @@ int luaws_validate_event(const struct luaws_operation *op, struct luaws_reader *
 }
 
 int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,
-                   unsigned checks, struct luaws_error *err) {
+                   struct luaws_error *err) {
+  return luaws_check_params(op, params, LUAWS_CHECK_SHAPES, err);
+}
+
+int luaws_check_params(const struct luaws_operation *op, struct luaws_reader *params,
+                       unsigned checks, struct luaws_error *err) {
   const struct luaws_shape *input = luaws_ref_get(&op->input);
   if (input) return validate(input, params, checks, err);
   if (params->ops->kind(params) != LUAWS_KIND_MAP || !(checks & LUAWS_CHECK_SHAPES))
