@@ -125,6 +125,33 @@ describe("resources against moto", function()
       s3.waiter_names)
   end)
 
+  it("load once for all tasks that ask at the same time, and fail for each of them", function()
+    local object = bucket_with(1):Object("k1")
+    local heads = 0
+    object.meta.client.meta.events:register("before-send.s3.HeadObject", function()
+      heads = heads + 1
+    end)
+    local sizes = aws.async.map({ 1, 2, 3 }, function() return object.content_length end)
+    assert.same({ 1, 1, 1, heads = 1 }, { sizes[1], sizes[2], sizes[3], heads = heads })
+    local gone = object:Bucket():Object("gone")
+    local codes = aws.async.map({ 1, 2 }, function()
+      return select(2, pcall(function() return gone.content_length end)).code
+    end)
+    assert.same({ "404", "404", heads = 2 }, { codes[1], codes[2], heads = heads })
+  end)
+
+  it("load for the others when the task that asked first is cancelled", function()
+    local object = bucket_with(1):Object("k1")
+    local size = aws.async.run(function()
+      local first = aws.async.spawn(function() return object.content_length end)
+      local second = aws.async.spawn(function() return object.content_length end)
+      aws.async.sleep(0)
+      first:cancel()
+      return second:await()
+    end)
+    assert.equal(1, size)
+  end)
+
   it("work in tasks", function()
     local bucket = bucket_with(4)
     local counts = aws.async.map({ 1, 2, 3, 4 }, function(limit)

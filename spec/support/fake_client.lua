@@ -47,6 +47,10 @@ function core.xform_name(name)
   return (name:gsub("(%l)(%u)", "%1_%2"):gsub("(%u)(%u%l)", "%1_%2"):lower())
 end
 
+function core.task()
+  return nil
+end
+
 -- models.<type>.<service> is the tree of a model file.
 fake.models = {}
 

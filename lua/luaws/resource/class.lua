@@ -6,6 +6,7 @@
 local action = require("luaws.resource.action")
 local collection = require("luaws.resource.collection")
 local errors = require("luaws.errors")
+local load = require("luaws.resource.load")
 local nearest = require("luaws.nearest")
 local repr = require("luaws.repr")
 local response = require("luaws.resource.response")
@@ -67,7 +68,7 @@ function PROPERTIES.attribute(self, member)
       if not self.loadable then
         errors.raise("ResourceLoadException", "%s has no load method", self.full_name)
       end
-      object:load()
+      load(object)
       if meta.data == nil then
         errors.raise("ResourceLoadException", "%s: the service's answer to load has no data for it",
           tostring(object))
@@ -81,7 +82,7 @@ function PROPERTIES.reference(self, member)
   local handler = response.handler(self.family, member.model.resource)
   return function(object)
     if object.meta.data == nil and self.loadable then
-      object:load()
+      load(object)
     end
     return handler(object, {}, object.meta.data)
   end

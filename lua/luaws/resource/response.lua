@@ -3,6 +3,7 @@
 local core = require("luaws.core")
 local errors = require("luaws.errors")
 local jmespath = require("luaws.jmespath")
+local load = require("luaws.resource.load")
 local param_path = require("luaws.param_path")
 local values = require("luaws.jmespath.values")
 
@@ -19,7 +20,7 @@ function response.data_member(object, path)
     if not class.loadable then
       errors.raise("ResourceLoadException", "%s has no load method!", class.full_name)
     end
-    object:load()
+    load(object)
   end
   return jmespath.search(path, meta.data)
 end
