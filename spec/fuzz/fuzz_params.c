@@ -55,7 +55,8 @@ static bool serialize(const struct luaws_protocol *protocol,
       .inject_host_prefix = true,
       .idempotency_token = "00000000-0000-4000-8000-000000000000",
   };
-  int rc = luaws_check_params(op, &reader.base, LUAWS_CHECK_SHAPES | LUAWS_CHECK_XML, &err);
+  int rc =
+      luaws_check_params(op, &reader.base, LUAWS_CHECK_SHAPES | LUAWS_CHECK_XML, &err);
   if (reader.depth != 0) abort();
   if (rc == 0) {
     if (luaws_request_set_url(&r, LUAWS_STR("https://host/base"), &err)) abort();
