@@ -233,7 +233,8 @@ static enum luaws_json_token scan_number(struct luaws_json *j) {
     integer = false;
     while (is_digit(p, end)) {
       mantissa = mantissa * 10 + (uint64_t)(*p++ - '0');
-      if (mantissa && digits < 100) digits++;
+      /* Of 20 digits and more the mantissa may have wrapped to 0. */
+      if ((digits || mantissa) && digits < 100) digits++;
     }
     if (p == fraction) return number_token(j, p, false);
     exponent = p - fraction > 1000 ? -1000 : (int)(fraction - p);
