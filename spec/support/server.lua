@@ -70,7 +70,7 @@ function server.make_certificate(folder, name, names)
   return cert, key
 end
 
-server.temporary_folder, server.make_certificate = temporary_folder, make_certificate
+server.temporary_folder = temporary_folder
 
 --- Starts a server on a free port of this machine.
 --- Options: `tls` (true, or a table with `names`, a subjectAltName; `client = true` to ask for a client
