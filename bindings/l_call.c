@@ -334,12 +334,14 @@ static int presign(lua_State *L) {
   const struct luaws_operation *op =
       luaws_service_operation(client->client->service, name);
   if (!op) return luaL_error(L, "no operation %s", name.ptr);
-  const struct l_plan *plan = push_plan(L, client, op);
-  unsigned hooks = (plan ? plan->hooks : 0) | (unsigned)luaL_optinteger(L, 7, 0);
-  hooks &= (1u << LUAWS_HOOK_BEFORE_ENDPOINT) | (1u << LUAWS_HOOK_CHOOSE_SIGNER) |
-           (1u << LUAWS_HOOK_BEFORE_SIGN);
   struct luaws_str conditions = LUAWS_STR_NONE;
   conditions.ptr = luaL_optlstring(L, 8, NULL, &conditions.len);
+  unsigned hooks = (unsigned)luaL_optinteger(L, 7, 0);
+  lua_settop(L, 8);
+  const struct l_plan *plan = push_plan(L, client, op);
+  if (plan) hooks |= plan->hooks;
+  hooks &= (1u << LUAWS_HOOK_BEFORE_ENDPOINT) | (1u << LUAWS_HOOK_CHOOSE_SIGNER) |
+           (1u << LUAWS_HOOK_BEFORE_SIGN);
   lua_settop(L, 8);
   lua_pushvalue(L, 3);
   lua_replace(L, PARAMS);
