@@ -67,4 +67,30 @@ describe("the examples", function()
     assert.equal("stopping " .. idle .. ": at most 1.5% CPU\n1 of 2 running instances are idle\n",
       run("stop_idle.lua --really"))
   end)
+
+  it("dynamodb_import.lua writes lines of JSON, and tells which one is wrong", function()
+    client("dynamodb"):create_table{ TableName = "songs", BillingMode = "PAY_PER_REQUEST",
+      KeySchema = { { AttributeName = "id", KeyType = "HASH" } },
+      AttributeDefinitions = { { AttributeName = "id", AttributeType = "N" } } }
+    local path = os.tmpname()
+    local function import(...)
+      local file <close> = assert(io.open(path, "w"))
+      file:write(...)
+      file:close()
+      return (run("dynamodb_import.lua songs " .. path):gsub(" in %d+ s", ""))
+    end
+    local lines = {}
+    for id = 1, 60 do
+      lines[id] = ('{"id": %d, "tags": ["a", null], "deep": {"x": 0.5}}\n'):format(id)
+    end
+    lines[61] = '{"id": 60, "last": true}\n'
+    assert.equal("61 lines into songs\n", import(table.concat(lines)))
+    local found = client("dynamodb"):scan{ TableName = "songs" }
+    assert.equal(60, found.Count)
+    local last = client("dynamodb"):get_item{ TableName = "songs", Key = { id = { N = "60" } } }.Item
+    assert.same({ id = { N = "60" }, last = { BOOL = true } }, last)
+    assert.matches(path .. ":2: ", import('{"id": 1}\n', '{"id": 2,}\n'), 1, true)
+    assert.matches(path .. ":1: .*overwrite_by_pkeys", import('{"name": "no key"}\n'))
+    os.remove(path)
+  end)
 end)
