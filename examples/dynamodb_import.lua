@@ -1,4 +1,4 @@
--- Writes a file of JSON lines, an object each, into a DynamoDB table. Of lines with the same key the last wins.
+-- Writes a file of JSON lines, an object each, into a DynamoDB table. Of two with the same key the last wins.
 --   luaws examples/dynamodb_import.lua [--profile NAME] TABLE FILE.jsonl
 local aws = require "luaws"
 local cjson = require "cjson"
