@@ -763,7 +763,9 @@ static void codes_of_mfa_devices(void **state) {
   assert_string_equal(luaws_host_result_string(h, 0, NULL), "AKID-ROLE");
   assert_int_equal(asked, 1); /* a session's own prompt comes first */
   asked = 100;
-  fails(h, "require('luaws').session{profile_name = 'm'}:get_credentials()",
+  fails(h,
+        "require('luaws').session{profile_name = "
+        "'m'}:get_credentials():get_frozen_credentials()",
         "CredentialRetrievalError");
   luaws_host_free(h);
   peer_remove_config(config);
