@@ -215,7 +215,7 @@ static void append_cache_key(struct luaws_buf *out, const struct role *r) {
   add_json(&json, "RoleSessionName", r->session_name);
   add_json(&json, "SerialNumber", r->mfa_serial);
   luaws_buf_append_char(&json, '}');
-  luaws_append_sha1(out, luaws_buf_str(&json));
+  luaws_append_cache_key(out, luaws_buf_str(&json));
   if (json.failed) out->failed = true;
   luaws_buf_clear(&json);
 }

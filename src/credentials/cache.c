@@ -194,6 +194,38 @@ void luaws_append_sha1(struct luaws_buf *out, struct luaws_str text) {
   append_digest(out, EVP_sha1(), text);
 }
 
+/* A character beyond ASCII, as JSON's \uXXXX; how many bytes it had. */
+static size_t escape_character(struct luaws_buf *out, struct luaws_str s) {
+  unsigned char first = (unsigned char)s.ptr[0];
+  size_t len = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  uint32_t code = first & (0xFFu >> (len + 1));
+  if (len > s.len) len = s.len;
+  for (size_t i = 1; i < len; i++)
+    code = code << 6 | ((unsigned char)s.ptr[i] & 0x3F);
+  if (code >= 0x10000) {
+    luaws_buf_printf(out, "\\u%04x", 0xD800 + ((code - 0x10000) >> 10));
+    code = 0xDC00 + ((code - 0x10000) & 0x3FF);
+  }
+  luaws_buf_printf(out, "\\u%04x", code);
+  return len;
+}
+
+void luaws_append_cache_key(struct luaws_buf *out, struct luaws_str json) {
+  struct luaws_buf ascii = {0};
+  while (json.len) {
+    size_t len = 1;
+    if ((unsigned char)json.ptr[0] < 0x80) {
+      luaws_buf_append_char(&ascii, json.ptr[0]);
+    } else {
+      len = escape_character(&ascii, json);
+    }
+    json = luaws_str_sub(json, len, json.len);
+  }
+  luaws_append_sha1(out, luaws_buf_str(&ascii));
+  if (ascii.failed) out->failed = true;
+  luaws_buf_clear(&ascii);
+}
+
 void luaws_append_sha256(struct luaws_buf *out, struct luaws_str text) {
   append_digest(out, EVP_sha256(), text);
 }

@@ -28,4 +28,8 @@ void luaws_credential_cache_put(struct luaws_credential_cache *c, struct luaws_s
 void luaws_append_sha1(struct luaws_buf *out, struct luaws_str text);
 void luaws_append_sha256(struct luaws_buf *out, struct luaws_str text);
 
+/* The name of an entry: the SHA-1 of what was asked for as JSON (of our own making), in
+   which whatever is not ASCII is escaped, as the AWS CLI does it. */
+void luaws_append_cache_key(struct luaws_buf *out, struct luaws_str json);
+
 #endif

@@ -91,7 +91,7 @@ static void append_cache_key(const struct sso *s, struct luaws_buf *out) {
   luaws_buf_printf(&json, ",\"%s\":", has_session ? "sessionName" : "startUrl");
   luaws_json_quote(&json, has_session ? s->login.session_name : s->login.start_url);
   luaws_buf_append_char(&json, '}');
-  luaws_append_sha1(out, luaws_buf_str(&json));
+  luaws_append_cache_key(out, luaws_buf_str(&json));
   if (json.failed) out->failed = true;
   luaws_buf_clear(&json);
 }
