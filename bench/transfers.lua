@@ -1,7 +1,9 @@
 -- luaws bench/transfers.lua WHAT URL BUCKET FILE-OR-FOLDER [CA]: luaws' side of the benchmark of transfers.
 local what, url, bucket, path, ca = table.unpack(arg)
 local aws = require "luaws"
-local s3 = aws.resource("s3", { endpoint_url = url, verify = ca, config = { s3 = { addressing_style = "path" } } })
+local s3 = aws.resource("s3", {
+  endpoint_url = url, verify = ca, config = { s3 = { addressing_style = "path" } },
+})
 local target = s3:Bucket(bucket)
 
 local RUN = {

@@ -149,7 +149,7 @@ describe("the REPL at a terminal", function()
 
   it("completes with Tab from the models", function()
     local shown, code = shell.play({
-      { "", "> $" }, { "ec2 = aws.cl\t", "client$" }, { "('ec2')\r", "\n> $" },
+      { "", "> $" }, { "ec2 = aws.cli\t", "client$" }, { "('ec2')\r", "\n> $" },
       { "ec2:describe_instance_att\t", "describe_instance_attribute$" }, { "\3", "\n> $" },
       { "ec2:describe_instances{ Fil\t", "Filters = $" }, { "{{ N\t", "Name = $" }, { "\3", "\n> $" },
       { "ec2:get_waiter('instance_r\t", "instance_running'$" }, { "\3", "\n> $" },

@@ -46,7 +46,7 @@ int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter
   }
   if (answer == LUAWS_PASS && token) {
     const struct luaws_credentials_init init = {.token = luaws_str_from(token),
-                                                .method = LUAWS_STR("bearer-env")};
+                                                .method = LUAWS_STR("env")};
     *out = luaws_credentials_new(&init);
     if (*out) (*out)->features = luaws_feature_bit(LUAWS_FEATURE_BEARER_ENV);
     return *out ? LUAWS_FOUND : luaws_error_memory(err);
