@@ -45,8 +45,9 @@ int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter
     answer = luaws_chain_get(c->session->token_chain, waiter, out, err);
   }
   if (answer == LUAWS_PASS && token) {
+    /* Not "env", which is the method of keys in variables. */
     const struct luaws_credentials_init init = {.token = luaws_str_from(token),
-                                                .method = LUAWS_STR("env")};
+                                                .method = LUAWS_STR("bearer-env")};
     *out = luaws_credentials_new(&init);
     if (*out) (*out)->features = luaws_feature_bit(LUAWS_FEATURE_BEARER_ENV);
     return *out ? LUAWS_FOUND : luaws_error_memory(err);
