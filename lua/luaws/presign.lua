@@ -7,6 +7,7 @@ local presign = {}
 
 local DEFAULT_EXPIRES_S = 3600
 local OPTIONS = { "Params", "ExpiresIn", "HttpMethod" }
+local KNOWN = { Params = true, ExpiresIn = true, HttpMethod = true }
 
 -- Whether the operation's own parameters have this name.
 local function is_parameter(client, operation, name)
@@ -42,7 +43,7 @@ function presign.url(client, method, opts)
       near and ("; did you mean '%s'?"):format(near) or "")
   end
   for name in pairs(type(opts) == "table" and opts or {}) do
-    if is_parameter(client, operation, name) then
+    if not KNOWN[name] and is_parameter(client, operation, name) then
       errors.raise("TypeError", "generate_presigned_url: '%s' belongs into Params", name)
     end
   end
