@@ -1,5 +1,6 @@
 -- S3 Express: sessions with directory buckets.
 local aws = require("luaws")
+local machine = require("spec.support.machine")
 
 local BUCKET = "data--use1-az4--x-s3"
 
@@ -119,25 +120,117 @@ describe("a directory bucket", function()
     assert.equal("CreateSession", err.operation_name)
   end)
 
-  it("is asked once by tasks that run together", function()
-    local server = require("spec.support.server").start()
-    server:reply({ delay = 0.05, target = "session", body = "<CreateSessionResult><Credentials>"
-      .. "<SessionToken>t</SessionToken><SecretAccessKey>s</SecretAccessKey><AccessKeyId>A</AccessKeyId>"
-      .. "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>" },
-      { always = true, body = "" })
-    local c = aws.client("s3", { region_name = "us-east-1", endpoint_url = server.url,
-      aws_access_key_id = "a", aws_secret_access_key = "b" })
-    aws.async.run(function()
-      aws.async.map({ 1, 2, 3, 4 }, function(i)
-        c:delete_object{ Bucket = BUCKET, Key = "k" .. i }
-      end, { concurrency = 4 })
+  describe("of a server", function()
+    local server = require("spec.support.server")
+    local NOW = machine.NOW
+    local peer
+    setup(function()
+      peer = server.start()
     end)
-    local requests = server:requests()
-    assert.equal(5, #requests)
-    for i = 2, 5 do
-      assert.equal("t", requests[i].headers["x-amz-s3session-token"])
+    before_each(function()
+      peer:clear()
+    end)
+    teardown(function()
+      peer:stop()
+    end)
+
+    --- What the server answers to CreateSession: the keys of session n, which end after so many seconds.
+    local function answer(n, seconds, more)
+      local reply = { target = "session", body = ("<CreateSessionResult><Credentials>"
+        .. "<SessionToken>token%s</SessionToken><SecretAccessKey>s</SecretAccessKey>"
+        .. "<AccessKeyId>SESSION%s</AccessKeyId><Expiration>%s</Expiration></Credentials>"
+        .. "</CreateSessionResult>"):format(n, n, machine.iso(NOW + seconds)) }
+      for name, value in pairs(more or {}) do
+        reply[name] = value
+      end
+      return reply
     end
-    server:stop()
+    local FINE = { always = true, target = "/k", body = "" }
+
+    local function machine_client()
+      local w = machine.new()
+      return w, w.session{ region_name = "us-east-1", aws_access_key_id = "a", aws_secret_access_key = "b" }
+        :client("s3", { endpoint_url = peer.url })
+    end
+
+    --- How often a session was asked for, and the tokens that the other requests had, each with their number.
+    local function seen()
+      local asked, tokens = 0, {}
+      for _, request in ipairs(peer:requests()) do
+        local token = request.headers["x-amz-s3session-token"]
+        if request.target:find("session", 1, true) then
+          asked = asked + 1
+        else
+          tokens[token] = (tokens[token] or 0) + 1
+        end
+      end
+      return asked, tokens
+    end
+
+    it("is renewed at exactly the edges of the windows, by the session's clock", function()
+      local cases = { -- seconds left, whether a new one is asked for, and whether that must succeed
+        { 46, false }, { 45, false }, { 44, true, false }, { 11, true, false }, { 10, true, false },
+        { 9, true, true }, { 0, true, true }, { -5, true, true },
+      }
+      for _, case in ipairs(cases) do
+        for _, fails in ipairs{ false, true } do
+          local w <close>, c = machine_client()
+          peer:clear()
+          peer:reply(answer(1, 300), fails and { target = "session", status = 400, always = true,
+            body = "<Error><Code>Slow</Code></Error>" } or answer(2, 900), FINE)
+          c:delete_object{ Bucket = BUCKET, Key = "k" }
+          w.now = NOW + 300 - case[1]
+          local ok, err = pcall(c.delete_object, c, { Bucket = BUCKET, Key = "k" })
+          local asked, tokens = seen()
+          local name = case[1] .. tostring(fails)
+          assert.equal(case[2] and 2 or 1, asked, name)
+          if case[3] and fails then
+            assert.same({ false, "Slow", "CreateSession" }, { ok, err.code, err.operation_name }, name)
+            assert.same({ token1 = 1 }, tokens, name)
+          elseif case[2] and not fails then
+            assert.same({ token1 = 1, token2 = 1 }, tokens, name)
+          else
+            assert.same({ token1 = 2 }, tokens, name)
+          end
+        end
+      end
+    end)
+
+    it("is asked once by 1,000 tasks, at first and when the session has ended", function()
+      local w <close>, c = machine_client()
+      local items = {}
+      for i = 1, 1000 do
+        items[i] = "k" .. i
+      end
+      for round, seconds in ipairs{ 300, 900, 9000 } do
+        peer:clear()
+        peer:reply(answer(round, seconds, { delay = 0.05 }), FINE)
+        aws.async.map(items, function(key)
+          c:delete_object{ Bucket = BUCKET, Key = key }
+        end, { concurrency = 1000 })
+        local asked, tokens = seen()
+        assert.equal(1, asked, round)
+        assert.same({ ["token" .. round] = 1000 }, tokens)
+        w.now = NOW + seconds + (round == 1 and 10 or -5)
+      end
+    end)
+
+    it("is asked once more by tasks ahead of time, and no other waits for that", function()
+      local w <close>, c = machine_client()
+      peer:reply(answer(1, 300), answer(2, 900, { delay = 0.3 }), FINE)
+      c:delete_object{ Bucket = BUCKET, Key = "k" }
+      w.now = NOW + 270
+      local items = {}
+      for i = 1, 20 do
+        items[i] = "k" .. i
+      end
+      aws.async.map(items, function(key)
+        c:delete_object{ Bucket = BUCKET, Key = key }
+      end, { concurrency = 20 })
+      local asked, tokens = seen()
+      assert.equal(2, asked)
+      assert.same({ token1 = 20, token2 = 1 }, tokens)
+    end)
   end)
 
   it("can be used without sessions", function()

@@ -1,7 +1,7 @@
 --- S3 Express: requests to a directory bucket are signed with the keys of a session with that bucket.
 ---
 --- A client keeps the sessions of the buckets used last. They are good for some minutes; one is renewed a
---- little before it ends, by one call that others wait for.
+--- little before it ends by one call, which others wait for only when it must be.
 local core = require("luaws.core")
 
 local s3_express = {}
@@ -50,17 +50,19 @@ local function renew(session, client, bucket)
   session.expires = keys.Expiration
 end
 
+local function is_renewing(session)
+  return session.task and not session.task:done()
+end
+
 -- Within tasks one renews and the others wait.
 local function renew_once(session, client, bucket)
   if not core.task() then
     return renew(session, client, bucket)
   end
-  local task = session.task
-  if not task or task:done() then
-    task = require("luaws.async").spawn(renew, session, client, bucket)
-    session.task = task
+  if not is_renewing(session) then
+    session.task = require("luaws.async").spawn(renew, session, client, bucket)
   end
-  task:await()
+  session.task:await()
 end
 
 --- Gives a call the keys that it is to be signed with.
@@ -70,10 +72,10 @@ end
 function s3_express.identify(client, call, params)
   local bucket = params.Bucket
   local session = find(client, bucket)
-  local left = session.expires - os.time()
-  if left <= UNUSED_BEFORE_S then
+  local left = session.expires - core.client_time(client)
+  if left < UNUSED_BEFORE_S then
     renew_once(session, client, bucket)
-  elseif left <= RENEWED_BEFORE_S then
+  elseif left < RENEWED_BEFORE_S and not is_renewing(session) then
     pcall(renew_once, session, client, bucket)
   end
   local keys = session.keys
