@@ -62,9 +62,12 @@ void luaws_arena_wipe(struct luaws_arena *a) {
 
 void luaws_arena_reset(struct luaws_arena *a) {
   struct luaws_arena_block *keep = NULL;
+  size_t used_bytes = a->used_bytes;
   while (a->blocks) {
     struct luaws_arena_block *b = a->blocks;
     a->blocks = b->next;
+    if (b->size <= LUAWS_MAX_WIPED_BYTES) luaws_wipe(b->data, used_bytes);
+    used_bytes = a->blocks ? a->blocks->size : 0;
     if (b->size == FIRST_BLOCK_BYTES && !keep) {
       keep = b;
       keep->next = NULL;

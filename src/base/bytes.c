@@ -134,6 +134,19 @@ void luaws_buf_reset(struct luaws_buf *b) {
   if (b->ptr) b->ptr[0] = 0;
 }
 
+/* A block of cap bytes with what b has; NULL without memory. What a small buffer grows
+   out of is wiped, as it may have held a secret; a large one is data, which realloc often
+   need not copy. */
+static char *grow(const struct luaws_buf *b, size_t cap) {
+  if (b->cap > LUAWS_MAX_WIPED_BYTES) return realloc(b->ptr, cap);
+  char *p = realloc(NULL, cap);
+  if (!p || !b->ptr) return p;
+  memcpy(p, b->ptr, b->len + 1 < b->cap ? b->len + 1 : b->cap);
+  luaws_wipe(b->ptr, b->cap);
+  free(b->ptr);
+  return p;
+}
+
 bool luaws_buf_reserve(struct luaws_buf *b, size_t more) {
   if (b->failed) return false;
   size_t need = b->len + more + 1;
@@ -145,7 +158,7 @@ bool luaws_buf_reserve(struct luaws_buf *b, size_t more) {
   size_t cap = b->cap ? b->cap : 64;
   while (cap < need)
     cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-  char *p = realloc(b->ptr, cap);
+  char *p = grow(b, cap);
   if (!p) {
     b->failed = true;
     return false;

@@ -82,6 +82,9 @@ static inline struct luaws_str luaws_buf_str(const struct luaws_buf *b) {
   return (struct luaws_str){b->ptr ? b->ptr : "", b->len};
 }
 
+/* What holds no more is wiped whether or not anybody knows of a secret in it: what a
+   buffer grows out of, a call's arena, a body. */
+enum { LUAWS_MAX_WIPED_BYTES = 1 << 16 };
 /* Overwrites memory in a way the compiler keeps. */
 void luaws_wipe(void *ptr, size_t len);
 

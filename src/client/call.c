@@ -748,13 +748,15 @@ void luaws_call_free(struct luaws_call *call) {
   if (!call) return;
   struct luaws_client *client = call->client;
   finish(call);
+  luaws_arena_reset(&call->arena);
+  /* Tokens and keys travel in bodies too. */
+  if (call->body.cap <= LUAWS_MAX_WIPED_BYTES) luaws_wipe(call->body.ptr, call->body.cap);
   struct luaws_arena arena = call->arena;
   struct luaws_buf body = call->body, url = call->url;
   *call = (struct luaws_call){.arena = arena, .body = body, .url = url};
   if (client->spare_call || client->closed || body.cap > SPARE_MAX_BYTES) {
     luaws_call_destroy_spare(call);
   } else {
-    luaws_arena_reset(&call->arena);
     luaws_buf_reset(&call->body);
     luaws_buf_reset(&call->url);
     client->spare_call = call;

@@ -1,25 +1,9 @@
 /* AWS_CREDENTIAL_FILE, of the first EC2 tools: lines "AWSAccessKeyId=..." and
    "AWSSecretKey=...", anything else ignored. */
-#include <errno.h>
-#include <stdio.h>
-
 #include "credentials/provider.h"
+#include "credentials/secret_file.h"
 
 enum { MAX_FILE_BYTES = 1 << 20 };
-
-static bool read_file(const char *path, struct luaws_buf *out) {
-  FILE *f = fopen(path, "re");
-  if (!f) return false;
-  setvbuf(f, NULL, _IONBF, 0); /* no copy of secrets in stdio's buffer */
-  size_t n = 1;
-  while (n > 0 && luaws_buf_reserve(out, 4096)) {
-    n = fread(out->ptr + out->len, 1, out->cap - out->len - 1, f);
-    out->len += n;
-  }
-  bool ok = !ferror(f);
-  fclose(f);
-  return ok;
-}
 
 /* The value of the last line "key = value". */
 static struct luaws_str find_key(struct luaws_str text, const char *key) {
@@ -67,7 +51,7 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   int rc;
   if (path.failed) {
     rc = luaws_error_memory(err);
-  } else if (!read_file(path.ptr, &text) || text.failed) {
+  } else if (luaws_secret_file_read(luaws_buf_str(&path), &text)) {
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "ConfigNotFound",
                          "The specified config file (%s) could not be found.", path.ptr);
   } else {

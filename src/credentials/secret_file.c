@@ -21,7 +21,11 @@ int luaws_secret_file_read(struct luaws_str path, struct luaws_buf *out) {
   int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
   int e = !name ? ENOMEM : fd < 0 ? errno : 0;
   free(name);
+  struct stat st;
   ssize_t n = 1;
+  /* All at once: nothing is left where a buffer has grown. */
+  if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+    luaws_buf_reserve(out, (size_t)st.st_size + 4096);
   while (e == 0 && n > 0) {
     if (!luaws_buf_reserve(out, 4096)) {
       e = out->max_bytes ? EFBIG : ENOMEM;

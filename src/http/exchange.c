@@ -13,8 +13,7 @@
 #include <stdlib.h>
 
 enum {
-  MAX_HEADER_BYTES = 1 << 20, /* of all headers of a response */
-  MAX_WIPED_BYTES = 1 << 16,
+  MAX_HEADER_BYTES = 1 << 20,   /* of all headers of a response */
   MAX_SPARE = 64,               /* exchanges that wait in a pool to be used again, */
   MAX_SPARE_BYTES = 16 << 10,   /* each with a buffer of at most so much */
   RESERVE_MAX_BYTES = 16 << 20, /* believed of a Content-Length beforehand */
@@ -119,7 +118,7 @@ static void on_silence(struct luaws_alarm *a) {
 static void clean(struct luaws_exchange *x) {
   for (struct curl_slist *line = x->headers; line; line = line->next)
     luaws_wipe(line->data, strlen(line->data));
-  if (x->body.cap <= MAX_WIPED_BYTES) luaws_wipe(x->body.ptr, x->body.cap);
+  if (x->body.cap <= LUAWS_MAX_WIPED_BYTES) luaws_wipe(x->body.ptr, x->body.cap);
   if (x->body.cap > MAX_SPARE_BYTES) luaws_buf_clear(&x->body);
   luaws_buf_reset(&x->body);
   luaws_arena_reset(&x->arena);

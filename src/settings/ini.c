@@ -302,6 +302,7 @@ static bool read_file(const char *path, struct luaws_buf *out) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return true; /* Python's parser passes over files that it may not open */
   ptrdiff_t n = 1;
+  luaws_buf_reserve(out, (size_t)st.st_size + 16384); /* keys stay where they are put */
   while (n > 0 && luaws_buf_reserve(out, 16384)) {
     n = read(fd, out->ptr + out->len, out->cap - out->len - 1);
     if (n > 0) out->len += (size_t)n;
