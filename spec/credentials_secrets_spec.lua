@@ -30,10 +30,12 @@ describe("what is printed", function()
       _clock = function() return %d end, mfa_prompt = function() return "SECRETcode" end }
     local ok, found = pcall(function() return session:get_credentials():get_frozen_credentials() end)
     print(ok, found, aws.pretty(session:explain()), session:explain())
-    for _, service in ipairs{ "sqs", "codecatalyst" } do
+    print(aws.pretty(session), aws.pretty(found), aws.pretty(session:get_credentials()))
+    for service, operation in pairs{ sqs = "list_queues", codecatalyst = "list_spaces",
+      bedrock = "list_foundation_models" } do
       local client = session:client(service)
-      local operation = service == "sqs" and "list_queues" or "list_spaces"
-      print(client, pcall(client[operation], client, {}))
+      local _, answer = pcall(client[operation], client, {})
+      print(client, answer, tostring(answer), aws.pretty(answer), aws.pretty(client))
       if service == "sqs" then
         print(select(2, pcall(client.list_queues, client, { QueueNamePrefix = 42, Nonsense = true })))
       end
@@ -147,6 +149,78 @@ describe("what is printed", function()
       return "p", nil, "custom-process found"
     end,
   }
+
+  local function file(variable, name, text)
+    return function()
+      write(w.home .. name, text)
+      return nil, { [variable] = w.home .. name }, "found"
+    end
+  end
+  cases["the file of the first tools"] = file("AWS_CREDENTIAL_FILE", "/ec2",
+    "AWSAccessKeyId=AK\nAWSSecretKey=SECRET-ec2\n")
+  cases["boto's file"] = file("BOTO_CONFIG", "/boto",
+    "[Credentials]\naws_access_key_id = AK\naws_secret_access_key = SECRET-boto\n")
+  cases["a config file"] = function()
+    write(w.home .. "/.aws/config", BASE)
+    return "base", nil, "config-file found"
+  end
+  cases["a container's file"] = function()
+    write(w.home .. "/token", "SECRET-auth")
+    peer:reply(KEYS)
+    return nil, { AWS_CONTAINER_CREDENTIALS_FULL_URI = peer.url,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE = w.home .. "/token" }, "container-role found"
+  end
+  cases["a program that fails"] = function()
+    write(w.home .. "/p", "echo SECRET-p; exit 3")
+    write(w.home .. "/.aws/config", "[profile p]\ncredential_process = sh " .. w.home .. "/p\n")
+    return "p", nil, "the process ended with status 3"
+  end
+  cases["a program that prints no JSON"] = function()
+    write(w.home .. "/p", "echo SECRET-p")
+    write(w.home .. "/.aws/config", "[profile p]\ncredential_process = sh " .. w.home .. "/p\n")
+    return "p", nil, "no JSON object"
+  end
+  cases["SSO of old"] = function()
+    write(w.home .. "/.aws/config", "[profile s]\nsso_account_id = 1\nsso_role_name = r\n"
+      .. "sso_start_url = https://c/\nsso_region = eu-west-1\n")
+    write(w.home .. "/.aws/sso/cache/" .. sha("sha1sum", "https://c/") .. ".json", cjson.encode{
+      accessToken = "SECRET-access", expiresAt = iso(NOW + 9999) })
+    peer:reply{ body = '{"roleCredentials":{"accessKeyId":"AK","secretAccessKey":"SECRET-sso",'
+      .. '"sessionToken":"SECRET-t","expiration":' .. NOW + 3600 .. '000}}' }
+    return "s", nil, "sso found"
+  end
+  cases["a bearer token in the environment"] = function()
+    return nil, { AWS_BEARER_TOKEN_BEDROCK = "SECRET-bearer" },
+      "bedrock.ListFoundationModels: attempt 1"
+  end
+  cases["a proxy's password"] = function()
+    return nil, { AWS_ACCESS_KEY_ID = "AK", AWS_SECRET_ACCESS_KEY = "SECRET-env",
+      HTTP_PROXY = "http://user:SECRET-proxy@127.0.0.1:1" }, "Failed to connect to proxy"
+  end
+
+  -- The same with answers that cannot be used, and have secrets in them.
+  local USELESS = {
+    ["that is cut off"] = { status = 200, body = '{"SecretAccessKey":"SECRET-answer","Token":"SECRET' },
+    ["that is half an element"] = { status = 200, body = "<a><SecretAccessKey>SECRET-answer</Secret" },
+    ["that is a failure"] = { status = 500, body = '{"accessToken":"SECRET-answer"}' },
+    ["that has the wrong types"] = { status = 200,
+      body = '{"roleCredentials":"SECRET-answer","accessToken":["SECRET-answer"],"SecretAccessKey":7}' },
+  }
+  local ASKED = { "an assumed role with MFA", "a web identity", "a container", "an instance",
+    "SSO, and bearer tokens", "SSO of old", "aws login" }
+  for what, reply in pairs(USELESS) do
+    for _, name in ipairs(ASKED) do
+      it(("has no secret of %s after an answer %s"):format(name, what), function()
+        local profile, env, _, secret = cases[name]()
+        peer:clear()
+        peer:reply{ status = reply.status, body = reply.body, always = true }
+        local output = run(profile, env)
+        assert.is_true(#peer:requests() > 0)
+        assert.not_matches(secret or "SECRET", output, 1, true)
+        assert.not_matches("SECRET", output, 1, true)
+      end)
+    end
+  end
 
   for name, prepare in pairs(cases) do
     it("has no secret of " .. name, function()
