@@ -66,6 +66,7 @@ int ask_mfa_code(void *arg, struct luaws_mfa_question *q, struct luaws_error *er
   bool ok = ask_hidden(tty, q->serial, &q->code);
   close(tty);
   if (ok) return 0;
-  return luaws_error_set(err, LUAWS_E_CANCELLED, "KeyboardInterrupt",
+  return luaws_error_set(err, LUAWS_E_CANCELLED,
+                         stopped ? "KeyboardInterrupt" : "CredentialRetrievalError",
                          "no MFA code was given");
 }

@@ -127,7 +127,7 @@ static int turn(lua_State *L, struct l_core *c, int timeout_ms) {
   if (n == LUAWS_E_CANCELLED) {
     luaws_error_clear(&err);
     if (c->stopped && !stopped(c)) return 0; /* meant for a run that is over */
-    l_raise(L, "KeyboardInterrupt", "interrupted");
+    l_raise(L, "KeyboardInterrupt", "interrupted!");
   }
   if (n < 0) l_error_raise(L, &err);
   return n;

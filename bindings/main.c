@@ -62,9 +62,28 @@ static void push_where(lua_State *L) {
   lua_pushliteral(L, "");
 }
 
+/* Ctrl-C's error: of this kind where luaws is loaded, else lua(1)'s text. */
+static const char interrupt_kind[] = "KeyboardInterrupt";
+static const char interrupt_text[] = "interrupted!";
+static bool ended_by_interrupt; /* whether the last error to be printed was one */
+
 static bool is_luaws_error(lua_State *L, int index) {
   bool is = luaL_getmetafield(L, index, "__name") == LUA_TSTRING &&
             strcmp(lua_tostring(L, -1), "luaws.error") == 0;
+  lua_settop(L, index);
+  return is;
+}
+
+static bool is_interruption(lua_State *L, int index) {
+  const char *expected = interrupt_text;
+  if (is_luaws_error(L, index)) {
+    expected = interrupt_kind;
+    lua_pushliteral(L, "kind");
+    lua_rawget(L, index);
+  } else {
+    lua_pushvalue(L, index);
+  }
+  bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), expected) == 0;
   lua_settop(L, index);
   return is;
 }
@@ -75,6 +94,7 @@ static bool is_luaws_error(lua_State *L, int index) {
    all. */
 static int message_handler(lua_State *L) {
   lua_settop(L, 1);
+  ended_by_interrupt = is_interruption(L, 1);
   if (is_luaws_error(L, 1)) {
     push_where(L);
     luaL_tolstring(L, 1, NULL);
@@ -96,11 +116,23 @@ static int message_handler(lua_State *L) {
 static lua_State *interruptible;
 static struct luaws_interrupt *waiting; /* once luaws is loaded */
 
+static void raise_interruption(lua_State *L) {
+  if (waiting && lua_getglobal(L, "require") == LUA_TFUNCTION) {
+    lua_pushliteral(L, "luaws.errors");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "raise");
+    lua_pushstring(L, interrupt_kind);
+    lua_pushstring(L, interrupt_text);
+    lua_call(L, 2, 0);
+  }
+  lua_pushstring(L, interrupt_text);
+  lua_error(L);
+}
+
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   lua_sethook(L, NULL, 0, 0);
   if (waiting) luaws_interrupt_clear(waiting);
-  lua_pushliteral(L, "interrupted!");
-  lua_error(L);
+  raise_interruption(L);
 }
 
 static void stop(lua_State *L) {
@@ -518,5 +550,10 @@ int main(int argc, char **argv) {
   if (status != LUA_OK) report(L, status);
   lua_close(L);
   local_stop();
+  if (!ok && ended_by_interrupt) { /* who waits for us sees why, and stops as well */
+    fflush(NULL);
+    signal(SIGINT, SIG_DFL);
+    raise(SIGINT);
+  }
   return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -35,7 +35,7 @@ from another thread: KeyboardInterrupt: the script was interrupted
 stepped: 1
 stepped: 7
 credentials: asked for 1 time; log: heard; sum: called 2 times
-our own: interrupted
+our own: interrupted!
 our own: no task runs
 our own: luaws as it should be
 ]]):gsub("\\\n", "")

@@ -210,7 +210,28 @@ describe("luaws", function()
       local shown, code = shell.play({ { "", "ready" }, { "", 0.2 }, { "\3", "interrupted.*\n" } },
         { words = { "--endpoint-url", peer.url, "-e", chunk }, env = env })
       assert.truthy(shown[3] and shown[3]:find("luaws: .*interrupted"))
-      assert.equal(1, code)
+      assert.equal(130, code)
+    end
+  end)
+
+  it("raises a KeyboardInterrupt on Ctrl-C, wherever it comes, and client.try lets it through", function()
+    local peer <close> = server.start()
+    peer:reply({ hang = true, always = true })
+    local env = { AWS_ACCESS_KEY_ID = "a", AWS_SECRET_ACCESS_KEY = "s", AWS_REGION = "us-east-1" }
+    for _, body in ipairs({
+      "while aws do end",
+      "aws.client('sts').try:get_caller_identity()",
+      "aws.client('s3'):get_waiter('bucket_exists'):wait{ Bucket = 'bucket' }",
+      "aws.async.map({ 1, 2 }, function() aws.client('sts'):get_caller_identity() end)",
+      "aws.async.map({ 1, 2 }, function() while true do end end)",
+    }) do
+      local chunk = ([[io.write('ready') io.flush()
+        local ok, err = pcall(function() %s end)
+        print(ok, err.kind, err, err:is('BotoCoreError'), 'end')]]):format(body)
+      local shown, code = shell.play({ { "", "ready" }, { "", 0.2 }, { "\3", "end\n" } },
+        { words = { "--endpoint-url", peer.url, "-e", chunk }, env = env })
+      assert.matches("false\tKeyboardInterrupt\tinterrupted!\tfalse\tend", shown[3])
+      assert.equal(0, code)
     end
   end)
 end)

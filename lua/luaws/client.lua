@@ -155,7 +155,7 @@ function LAZY.meta(self)
   return setmetatable(meta, meta_mt)
 end
 
---- client.try:head_object{…} returns nil and the error instead of raising.
+--- client.try:head_object{…} returns nil and the error instead of raising. Ctrl-C is none of the call's.
 function LAZY.try(self)
   return setmetatable({}, {
     __name = "luaws.client.try",
@@ -165,6 +165,8 @@ function LAZY.try(self)
         local results = table.pack(pcall(method, self, ...))
         if results[1] then
           return table.unpack(results, 2, results.n)
+        elseif errors.is_interruption(results[2]) then
+          error(results[2], 0)
         end
         return nil, results[2]
       end

@@ -78,10 +78,11 @@ local PARENTS = {
   LexerError = { "ParseError" },
   VariadictArityError = { "ArityError" },
 
-  -- Python's own, raised for a wrong argument to a method.
+  -- Python's own, raised for a wrong argument to a method or by Ctrl-C.
   AssertionError = {},
   AttributeError = {},
   KeyError = {},
+  KeyboardInterrupt = {},
   NotImplementedError = {},
   RuntimeError = {},
   TypeError = {},
@@ -181,6 +182,13 @@ end
 ---@return boolean
 function errors.is_error(value)
   return type(value) == "table" and getmetatable(value) == error_mt
+end
+
+--- True for what Ctrl-C raises, which nobody but the script itself may keep from ending it.
+---@param value any
+---@return boolean
+function errors.is_interruption(value)
+  return errors.is_error(value) and value.kind == "KeyboardInterrupt"
 end
 
 --- The metatable, for the bindings, which make the same tables.

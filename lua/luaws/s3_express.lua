@@ -3,6 +3,7 @@
 --- A client keeps the sessions of the buckets used last. They are good for some minutes; one is renewed a
 --- little before it ends by one call, which others wait for only when it must be.
 local core = require("luaws.core")
+local errors = require("luaws.errors")
 
 local s3_express = {}
 
@@ -76,7 +77,10 @@ function s3_express.identify(client, call, params)
   if left < UNUSED_BEFORE_S then
     renew_once(session, client, bucket)
   elseif left < RENEWED_BEFORE_S and not is_renewing(session) then
-    pcall(renew_once, session, client, bucket)
+    local ok, err = pcall(renew_once, session, client, bucket)
+    if not ok and errors.is_interruption(err) then
+      error(err, 0)
+    end
   end
   local keys = session.keys
   call:set_keys(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken)

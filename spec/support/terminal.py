@@ -44,12 +44,13 @@ def wait_for(fd, pattern):
 
 
 def ended(pid):
-    """The exit code of the program, which gets a moment to end."""
+    """The exit code of the program (128 + the signal that killed it), which gets a moment to end."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
