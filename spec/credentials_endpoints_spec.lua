@@ -244,7 +244,7 @@ describe("credentials", function()
 
     it("can be the source of a role", function()
       local w <close> = imds_world{ AWS_ENDPOINT_URL_STS = peer.url }
-      write(w.home .. "/.aws/config", role("credential_source = ec2instancemetadata\n"))
+      write(w.home .. "/.aws/config", role("credential_source = Ec2InstanceMetadata\n"))
       peer:reply("t", "role", keys("i"), sts_answer("AssumeRole", "a"))
       assert.equal("AK-a", w.session{ profile_name = "a" }:get_credentials().access_key)
       assert.matches("Credential=AK%-i/", peer:last().headers.authorization)

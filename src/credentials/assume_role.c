@@ -44,13 +44,12 @@ static bool has_static_keys(const struct luaws_ini_section *profile) {
          luaws_ini_value(profile->first, "aws_secret_access_key");
 }
 
-/* The provider that a credential_source names, whatever the case of its letters. */
+/* The provider that a credential_source names. */
 static const struct luaws_provider *named_source(struct luaws_str name) {
   static const struct luaws_provider *const sources[] = {
       &luaws_provider_env, &luaws_provider_container, &luaws_provider_instance};
   for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-    if (luaws_str_eq_nocase(name, luaws_str_from(sources[i]->canonical_name)))
-      return sources[i];
+    if (luaws_str_is(name, sources[i]->canonical_name)) return sources[i];
   }
   return NULL;
 }
@@ -91,6 +90,7 @@ static int add_role(struct assume_role *a, struct luaws_str name,
     if (value.ptr) *texts[i].to = luaws_arena_str(&a->arena, value);
     if (value.ptr && !texts[i].to->ptr) return luaws_error_memory(err);
   }
+  if (!r->session_name.len) r->session_name = LUAWS_STR_NONE;
   struct luaws_str duration = luaws_str_trim(luaws_ini_text(profile, "duration_seconds"));
   r->has_duration = luaws_str_to_int64(duration, &r->duration_s);
   return r->profile.ptr ? 0 : luaws_error_memory(err);

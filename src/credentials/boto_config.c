@@ -12,7 +12,7 @@ static int look_into(struct luaws_provider_task *task, const char *name,
   if (rc == 0) {
     const struct luaws_ini_section *section =
         luaws_ini_section(ini.first, LUAWS_STR("Credentials"));
-    rc = section ? luaws_provider_static_keys(task, section, out, err)
+    rc = section ? luaws_provider_key_pair(task, section, out, err)
                  : luaws_provider_pass(task, "no [Credentials] in %s", name);
   }
   luaws_buf_clear(&path);

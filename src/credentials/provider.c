@@ -30,25 +30,44 @@ static int key_text(const struct luaws_ini_section *section, const char *key,
                          LUAWS_STR_ARG(v->path), v->line);
 }
 
-int luaws_provider_static_keys(const struct luaws_provider_task *task,
-                               const struct luaws_ini_section *section,
-                               struct luaws_credentials **out, struct luaws_error *err) {
-  struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
-  struct luaws_str token = {0};
-  int rc = key_text(section, "aws_access_key_id", &c.access_key, err);
+/* The pair of keys of a section: FOUND, PASS or an error. */
+static int key_pair(const struct luaws_provider_task *task,
+                    const struct luaws_ini_section *section,
+                    struct luaws_credentials_init *c, struct luaws_error *err) {
+  int rc = key_text(section, "aws_access_key_id", &c->access_key, err);
   if (rc) return rc;
-  if (!c.access_key.ptr) {
+  if (!c->access_key.ptr) {
     return luaws_provider_pass(task, "no aws_access_key_id in [%.*s] of %.*s",
                                LUAWS_STR_ARG(section->name),
                                LUAWS_STR_ARG(section->path));
   }
   const struct luaws_ini_value *at = luaws_ini_value(section->first, "aws_access_key_id");
   luaws_provider_note(task, "%.*s:%u", LUAWS_STR_ARG(at->path), at->line);
-  rc = key_text(section, "aws_secret_access_key", &c.secret_key, err);
-  if (rc == 0 && !c.secret_key.ptr) {
+  rc = key_text(section, "aws_secret_access_key", &c->secret_key, err);
+  if (rc == 0 && !c->secret_key.ptr) {
     return luaws_partial_credentials(task->provider->name, "aws_secret_access_key", err);
   }
-  if (rc == 0) rc = key_text(section, "aws_security_token", &token, err);
+  return rc ? rc : LUAWS_FOUND;
+}
+
+int luaws_provider_key_pair(const struct luaws_provider_task *task,
+                            const struct luaws_ini_section *section,
+                            struct luaws_credentials **out, struct luaws_error *err) {
+  struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
+  int rc = key_pair(task, section, &c, err);
+  if (rc != LUAWS_FOUND) return rc;
+  *out = luaws_credentials_new(&c);
+  return *out ? LUAWS_FOUND : luaws_error_memory(err);
+}
+
+int luaws_provider_static_keys(const struct luaws_provider_task *task,
+                               const struct luaws_ini_section *section,
+                               struct luaws_credentials **out, struct luaws_error *err) {
+  struct luaws_credentials_init c = {.method = luaws_str_from(task->provider->name)};
+  struct luaws_str token = {0};
+  int rc = key_pair(task, section, &c, err);
+  if (rc != LUAWS_FOUND) return rc;
+  rc = key_text(section, "aws_security_token", &token, err);
   if (rc == 0 && !token.ptr) rc = key_text(section, "aws_session_token", &token, err);
   if (rc == 0) rc = key_text(section, "aws_account_id", &c.account_id, err);
   if (rc) return rc;

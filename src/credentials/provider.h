@@ -122,6 +122,11 @@ int64_t luaws_provider_now(const struct luaws_provider_task *task);
 /* The task's profile in both files merged; NULL in *out when there is none. */
 int luaws_provider_profile(const struct luaws_provider_task *task,
                            const struct luaws_ini_section **out, struct luaws_error *err);
+/* The two keys in a section, without a token: FOUND, PASS or an error. */
+int luaws_provider_key_pair(const struct luaws_provider_task *task,
+                            const struct luaws_ini_section *section,
+                            struct luaws_credentials **out, struct luaws_error *err);
+
 /* Makes credentials of aws_access_key_id and its friends in a section: FOUND, PASS
    without an access key, "PartialCredentialsError" without a secret. */
 int luaws_provider_static_keys(const struct luaws_provider_task *task,

@@ -62,7 +62,7 @@ static int start_call(struct luaws_provider_task *task, struct web_identity *w,
         "the role_arn configuration set or the AWS_ROLE_ARN env var is set.");
   }
   if (task->later) return LUAWS_LATER;
-  if (!name.ptr) {
+  if (!name.len) {
     luaws_role_session_name(task, &made_up);
     name = luaws_buf_str(&made_up);
   }

@@ -1,0 +1,164 @@
+-- Makes of odd answers and odd files what botocore makes of them: spec/fixtures/credentials-answers.json,
+-- written by scripts/credentials-answers.py.
+local async = require("luaws").async
+local cjson = require("cjson")
+local child = require("spec.support.child")
+local machine = require("spec.support.machine")
+local server = require("spec.support.server")
+
+local fixture = cjson.decode(machine.read("spec/fixtures/credentials-answers.json"))
+
+-- What is raised here where botocore lets an error of Python's through, or one of a service's own class.
+local KINDS = {
+  ResourceNotFoundException = { ClientError = true },
+  KeyError = { PartialCredentialsError = true, InvalidConfigError = true, CredentialRetrievalError = true,
+    SSOTokenLoadError = true },
+  FileNotFoundError = { CredentialRetrievalError = true },
+  ValueError = { ValueError = true, CredentialRetrievalError = true },
+}
+
+local function sorted(body)
+  local parts = {}
+  for part in body:gmatch("[^&]+") do
+    parts[#parts + 1] = part
+  end
+  table.sort(parts)
+  return parts
+end
+
+--- What is compared of a request.
+local function summary(request)
+  local h = request.headers
+  local key, scope = (h.authorization or ""):match("^AWS4%-HMAC%-SHA256 Credential=([^/]+)/%d+/([^,]+),")
+  local target = request.target:gsub("^/%d+", "")
+  local body = request.body:gsub("luaws%-session%-%d+", "(generated)")
+  local out = { method = request.method, target = target,
+    authorization = key and key .. "/" .. scope or h.authorization }
+  for _, name in ipairs{ "x-amz-security-token", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token" } do
+    out[name] = h[name]
+  end
+  if not target:find("^/sts") then
+    out.accept = h.accept ~= "*/*" and h.accept or nil
+  end
+  if body:find("=", 1, true) then
+    out.body = sorted(body)
+  elseif body ~= "" then
+    out.body = cjson.decode(body)
+  end
+  if out.authorization == "" then
+    out.authorization = nil
+  end
+  return out
+end
+
+describe("as botocore does it, odd answers and files", function()
+  local peer
+  setup(function()
+    peer = server.start()
+  end)
+  teardown(function()
+    peer:stop()
+  end)
+
+  --- A function that fills in what differs from run to run.
+  local function filler(w, number)
+    local url = peer.url .. "/" .. number
+    return function(text)
+      return (text:gsub("{URL}", url):gsub("{HOME}", w.home):gsub("{IN:(%-?%d+)}", function(seconds)
+        return machine.iso(w.now + math.tointeger(tonumber(seconds)))
+      end))
+    end, url
+  end
+
+  local function prepare(w, case, fill)
+    w.now = os.time()
+    for _, env in ipairs{ fixture.env, case.env } do
+      for name, value in pairs(env) do
+        w.env[name] = value ~= cjson.null and fill(value) or nil
+      end
+    end
+    machine.write(w.home .. "/.aws/config", fill(case.config))
+    for name, text in pairs(case.files) do
+      machine.write(w.home .. "/" .. name, fill(text))
+      child.output{ "chmod", "700", w.home .. "/" .. name }
+    end
+  end
+
+  --- The token that is kept now in the one file of its folder.
+  local function kept(w)
+    local path = child.output{ "find", w.home .. "/.aws", "-name", "*.json" }:match("[^\n]+")
+    local token = cjson.decode(machine.read(path))
+    for _, part in ipairs{ token, token.accessToken } do
+      if type(part) == "table" and part.expiresAt then
+        part.expiresAt = part.expiresAt:gsub("^20[2-8]%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$", "(time)")
+      end
+    end
+    return token
+  end
+
+  local function run(case, number)
+    local w <close> = machine.new()
+    local fill, url = filler(w, number)
+    prepare(w, case, fill)
+    local method
+    local ok, found = pcall(function()
+      local profile = case.profile ~= cjson.null and case.profile or nil
+      local session = require("luaws").session{ _env = w.env, _home = w.home, profile_name = profile,
+        _clock = function() return w.now end }
+      local credentials = session:get_credentials()
+      method = credentials and credentials.method
+      return credentials and credentials:get_frozen_credentials()
+    end)
+    local got = {}
+    if not ok then
+      local message = found.message:gsub(w.home, "{HOME}"):gsub(url:gsub("%p", "%%%0"), "{URL}")
+      got = { kind = found.kind, message = message }
+    elseif found then
+      got = { access_key = found.access_key, secret_key = found.secret_key, token = found.token,
+        account_id = found.account_id, method = method }
+    end
+    got.kept = case.expect.kept and kept(w)
+    return got
+  end
+
+  local function differs(expect, got)
+    if expect.kind then
+      local kinds = KINDS[expect.kind] or { [expect.kind] = true }
+      return not kinds[got.kind]
+    end
+    for _, name in ipairs{ "access_key", "secret_key", "token", "account_id", "method", "kind" } do
+      if expect[name] ~= got[name] then
+        return true
+      end
+    end
+  end
+
+  it("lead to the same credentials or error, the same requests and the same files", function()
+    local replies, numbers, got = {}, {}, {}
+    for number, case in ipairs(fixture.cases) do
+      numbers[number] = number
+      for _, reply in ipairs(case.replies) do
+        replies[#replies + 1] = reply
+      end
+    end
+    peer:reply(table.unpack(replies))
+    async.map(numbers, function(number)
+      got[number] = run(fixture.cases[number], number)
+      got[number].requests = {}
+    end, { concurrency = 40 })
+    for _, request in ipairs(peer:requests()) do
+      local list = got[tonumber(request.target:match("^/(%d+)"))].requests
+      list[#list + 1] = summary(request)
+    end
+    local wrong = {}
+    for number, case in ipairs(fixture.cases) do
+      local same = pcall(assert.same, { case.expect.requests, case.expect.kept },
+        { got[number].requests, got[number].kept })
+      if not same or differs(case.expect, got[number]) then
+        wrong[#wrong + 1] = case.name .. "\n  botocore: " .. cjson.encode(case.expect) .. "\n  luaws:    "
+          .. cjson.encode(got[number])
+      end
+    end
+    assert.equal("", table.concat(wrong, "\n"))
+  end)
+end)
