@@ -87,6 +87,27 @@ describe("a folder", function()
     assert.equal("", after["out/empty"])
   end)
 
+  it("is downloaded without asking again what the listing told", function()
+    put("large", ("x"):rep(6 * 1024 * 1024))
+    put("small")
+    put("empty", "")
+    local asked = {}
+    local function note(event)
+      local headers = event.request.headers
+      asked[#asked + 1] = event.operation_name .. (headers.Range and " part" or "")
+        .. (headers["If-Match"] and " on condition" or "")
+    end
+    client.meta.events:register("before-send.s3", note)
+    bucket:download_dir(folder .. "/out", { Config = { multipart_threshold = 5 * 1024 * 1024,
+      multipart_chunksize = 5 * 1024 * 1024 } })
+    client.meta.events:unregister("before-send.s3", note)
+    table.sort(asked)
+    assert.same({ "GetObject", "GetObject", "GetObject part on condition", "GetObject part on condition",
+      "ListObjectsV2" }, asked)
+    assert.same({ ["out/large"] = ("x"):rep(6 * 1024 * 1024), ["out/small"] = "small", ["out/empty"] = "" },
+      files("out"))
+  end)
+
   it("is uploaded as patterns say, with arguments for each file", function()
     for _, name in ipairs{ "in/a.html", "in/b.css", "in/x/c.html", "in/x/d.tmp", "in/.git/config" } do
       write(name)

@@ -1,6 +1,6 @@
---- Downloads: HeadObject tells size and ETag; below the threshold one GetObject, from it on ranges of the
---- object, several at once, each on the condition that it is still the same object. A range whose
---- connection breaks goes on where it broke off.
+--- Downloads: HeadObject, or a listing, tells size and ETag; below the threshold one GetObject, from it on
+--- ranges of the object, several at once, each on the condition that it is still the same object. A range
+--- whose connection breaks goes on where it broke off.
 local async = require("luaws.async")
 local config = require("luaws.transfer.config")
 local errors = require("luaws.errors")
@@ -174,10 +174,21 @@ local function receive_all(job)
   return job.size
 end
 
+-- What an object is: of a listing, or asked for.
+local function learn(job, listed)
+  if listed then
+    job.size, job.etag, job.meter.total = listed.size, listed.etag, listed.size
+  else
+    local head = job.client:head_object(config.without(job.args, {}, job.where))
+    job.size, job.etag, job.meter.total = head.ContentLength or 0, head.ETag, head.ContentLength
+  end
+end
+
 --- Downloads an object.
 ---@param client userdata
 ---@param open_sink function makes the sink, once it is known that there is something to get
----@param opts table { Bucket, Key, ExtraArgs, Callback, Config }
+---@param opts table { Bucket, Key, ExtraArgs, Callback, Config, Listed }; Listed = { size, etag }, of a
+---  listing
 function download.run(client, open_sink, opts)
   local job = {
     client = client, args = config.extra_args(opts.ExtraArgs, "download"),
@@ -185,8 +196,7 @@ function download.run(client, open_sink, opts)
     meter = meter.new(opts.Callback),
   }
   async.run(function()
-    local head = client:head_object(config.without(job.args, {}, job.where))
-    job.size, job.etag, job.meter.total = head.ContentLength or 0, head.ETag, head.ContentLength
+    learn(job, opts.Listed)
     job.sink = open_sink()
     local _ <close> = setmetatable({}, { __close = function()
       job.sink:close()

@@ -68,7 +68,7 @@ local function list_objects(job)
     for _, object in ipairs(page.Contents or {}) do
       local name = object.Key:sub(#job.prefix + 1)
       if name ~= "" and name:sub(-1) ~= "/" then -- a "folder" that some program made
-        found[name] = { size = object.Size, modified = object.LastModified }
+        found[name] = { size = object.Size, modified = object.LastModified, etag = object.ETag }
       end
     end
   end
@@ -186,8 +186,10 @@ end
 local function download_one(job, name, item, tell)
   local path = join(job.folder, name)
   make_folders(job.folder, name)
-  require("luaws.transfer").download_file(job.client, job.bucket, job.prefix .. name, path,
-    { ExtraArgs = extra_args(job, name), Config = job.config, Callback = tell })
+  require("luaws.transfer.download").run(job.client, function()
+    return require("luaws.transfer.sink").of_name(path)
+  end, { Bucket = job.bucket, Key = job.prefix .. name, ExtraArgs = extra_args(job, name),
+    Config = job.config, Callback = tell, Listed = item })
   core.set_modified(path, item.modified) -- so that a later sync knows it for the same
 end
 
