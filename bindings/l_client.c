@@ -320,6 +320,12 @@ static int client_config(lua_State *L) {
 
 #define ARENA_TYPE "luaws.core.arena"
 
+/* core.client_tell_milliseconds(client): times that are sent keep their milliseconds */
+static int client_tell_milliseconds(lua_State *L) {
+  l_client_check(L, 1)->client->millisecond_timestamps = true;
+  return 0;
+}
+
 /* core.client_endpoint_url(client) → the URL that the rules give without any operation's
  * parameters */
 static int client_endpoint_url(lua_State *L) {
@@ -346,22 +352,24 @@ void l_client_open(lua_State *L) {
                                          {"__index", client_index},
                                          {"__newindex", client_newindex},
                                          {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"client", client_new},
-                                       {"client_close", client_close},
-                                       {"client_bind", client_bind},
-                                       {"client_listen", client_listen},
-                                       {"client_unguard", client_unguard},
-                                       {"client_unguard", client_unguard},
-                                       {"client_class", client_class},
-                                       {"client_fields", client_fields},
-                                       {"client_service", client_service},
-                                       {"on_missing", on_missing},
-                                       {"client_info", client_info},
-                                       {"client_config", client_config},
-                                       {"discovers", discovers},
-                                       {"client_discovery", client_discovery},
-                                       {"client_endpoint_url", client_endpoint_url},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"client", client_new},
+      {"client_close", client_close},
+      {"client_bind", client_bind},
+      {"client_listen", client_listen},
+      {"client_unguard", client_unguard},
+      {"client_unguard", client_unguard},
+      {"client_class", client_class},
+      {"client_fields", client_fields},
+      {"client_service", client_service},
+      {"on_missing", on_missing},
+      {"client_info", client_info},
+      {"client_config", client_config},
+      {"discovers", discovers},
+      {"client_discovery", client_discovery},
+      {"client_endpoint_url", client_endpoint_url},
+      {"client_tell_milliseconds", client_tell_milliseconds},
+      {NULL, NULL}};
   luaL_newmetatable(L, CLIENT_TYPE);
   luaL_setfuncs(L, metamethods, 0);
   lua_pop(L, 1);

@@ -79,6 +79,9 @@ function client.new(session, name, opts)
     class = new_class(made)
     classes[key] = class
   end
+  if class._module and class._module.millisecond_timestamps then
+    core.client_tell_milliseconds(made)
+  end
   local fields = { _session = session }
   local listened = rawget(session, "_events")
   if listened and listened.version > 0 then

@@ -1,9 +1,10 @@
 --- Which services have a module of their own under service/: what their models do not say. A module returns
---- `register`, which puts its handlers on an emitter, and `methods`, beside the operations.
+--- `register`, which puts its handlers on an emitter, `methods`, beside the operations, and
+--- `millisecond_timestamps`, where times are sent to the millisecond.
 return {
-  ["cognito-identity"] = true, ["sso-oidc"] = true, apigateway = true, autoscaling = true,
-  cloudformation = true, cloudsearchdomain = true, cloudwatch = true, docdb = true, dsql = true, ec2 = true,
-  glacier = true, iam = true, importexport = true, logs = true, machinelearning = true, mturk = true,
-  neptune = true, polly = true, rds = true, route53 = true, s3 = true, s3control = true,
-  socialmessaging = true, sts = true,
+  ["bedrock-agentcore"] = true, ["cognito-identity"] = true, ["sso-oidc"] = true, apigateway = true,
+  autoscaling = true, cloudformation = true, cloudsearchdomain = true, cloudwatch = true, docdb = true,
+  dsql = true, ec2 = true, glacier = true, iam = true, importexport = true, logs = true,
+  machinelearning = true, mturk = true, neptune = true, polly = true, rds = true, route53 = true, s3 = true,
+  s3control = true, socialmessaging = true, sts = true,
 }

@@ -49,6 +49,9 @@ enum luaws_step {
   LUAWS_STEP_HOOK, /* call->hook is to be run; then step again */
 };
 
+/* What a stage returns that must wait: 0 is done, a negative code ends the call. */
+enum { LUAWS_CALL_WAITS = 1 };
+
 struct luaws_guard;
 struct luaws_call {
   struct luaws_client *client;
@@ -125,6 +128,13 @@ struct luaws_call *luaws_call_new(struct luaws_client *client,
 enum luaws_step luaws_call_step(struct luaws_call *call);
 /* Cancels what is under way and frees. */
 void luaws_call_free(struct luaws_call *call);
+/* For the stages. Tells the owner to step again (arg: the call). */
+void luaws_call_ready(void *arg);
+/* Steps again so many milliseconds later: LUAWS_CALL_WAITS, or without memory a code. */
+int luaws_call_wait(struct luaws_call *call, int64_t ms, struct luaws_error *err);
+static inline bool luaws_call_failed(const struct luaws_call *call) {
+  return call->response.status >= 300;
+}
 /* Takes the client's parser, or a new one, into call->parser: what a writer does may make
    other calls of the same client. NULL without memory. */
 struct luaws_parser *luaws_call_take_parser(struct luaws_call *call);

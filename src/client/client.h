@@ -70,6 +70,7 @@ struct luaws_client {
   bool nested;
   bool global_s3_endpoint; /* us-east-1's requests go to the global host */
   bool global_sts_endpoint;
+  bool millisecond_timestamps; /* sent, for a service that orders by them */
   /* The arena and buffers of the last call, kept for the next one. */
   struct luaws_call *spare_call;
 };
