@@ -654,6 +654,22 @@ static int call_response_body(lua_State *L) {
   return 1;
 }
 
+/* call:parsed() → what the answer says, as the result will; nil where it says nothing
+   that can be read, or where its body is streamed, which is read once */
+static int call_parsed(lua_State *L) {
+  struct luaws_call *call = check_call(L);
+  if (!call->response.status || call->presign ||
+      (luaws_call_streams(call) && !luaws_call_failed(call)))
+    return 0;
+  struct luaws_error err = {0};
+  struct l_writer w;
+  l_writer_begin(&w, L);
+  int rc = luaws_call_write(call, &w.base, &err);
+  if (rc == 0 || rc == LUAWS_E_SERVICE) return 1;
+  luaws_error_clear(&err);
+  return 0;
+}
+
 /* call:is_error_document() → whether the answer says 200 and tells of an error, or breaks
    off */
 static int call_is_error_document(lua_State *L) {
@@ -757,6 +773,7 @@ void l_call_open(lua_State *L) {
       {"response_headers", call_response_headers},
       {"response_header", call_response_header},
       {"response_body", call_response_body},
+      {"parsed", call_parsed},
       {"is_error_document", call_is_error_document},
       {"move", call_move},
       {"listen_after", call_listen_after},

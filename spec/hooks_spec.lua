@@ -40,11 +40,88 @@ describe("events of a call", function()
         assert.equal("ListQueues", event.model.name)
         assert.equal("ListQueues", event.operation_name)
         assert.equal(c, event.client)
-        assert.same({ QueueNamePrefix = "q" }, event.params)
+        if stage == "before-call" then
+          assert.equal(event.request, event.params)
+        else
+          assert.same({ QueueNamePrefix = "q" }, event.params)
+        end
       end)
     end
     assert.same({ "u" }, c:list_queues{ QueueNamePrefix = "q" }.QueueUrls)
     assert.same(stages, seen)
+  end)
+
+  it("are given what botocore gives them, by its names", function()
+    local given = {
+      ["provide-client-params"] = "params model context", ["before-parameter-build"] = "params model context",
+      ["before-endpoint-resolution"] = "builtins model params context",
+      ["before-call"] = "model params context",
+      ["request-created"] = "request operation_name",
+      ["choose-signer"] = "signing_name region_name signature_version context",
+      ["before-sign"] = "request signing_name region_name signature_version operation_name",
+      ["before-send"] = "request",
+      ["before-parse"] = "operation_model response_dict customized_response_dict",
+      ["response-received"] = "response_dict parsed_response context",
+      ["needs-retry"] = "response endpoint operation attempts request_dict",
+      ["after-call"] = "http_response parsed model context",
+    }
+    peer:reply({ body = [[{"QueueUrls":["u"]}]] })
+    local c, seen = client(peer), {}
+    for stage, names in pairs(given) do
+      c.meta.events:register(stage .. ".sqs.ListQueues", function(event)
+        for name in (names .. " event_name"):gmatch("%S+") do
+          assert(event[name] ~= nil, stage .. " gets no " .. name)
+        end
+        seen[stage] = true
+      end)
+    end
+    c:list_queues()
+    for stage in pairs(given) do
+      assert(seen[stage], stage)
+    end
+  end)
+
+  it("may open another service by a name, and have times sent to the millisecond", function()
+    local session = aws.session(KEYS)
+    session.events:register("choose-service-name", function(event)
+      return event.service_name == "mail" and "sqs" or nil
+    end)
+    session.events:register("creating-serializer.logs", function(event)
+      assert.equal("json", event.protocol_name)
+      assert.equal("CloudWatch Logs", event.service_model.service_id)
+      event.serializer_kwargs.timestamp_precision = "millisecond"
+    end)
+    assert.equal("sqs", session:client("mail").meta.service_model.service_name)
+    assert.equal("logs", session:client("logs").meta.service_model.service_name)
+  end)
+
+  it("are told of the request as a whole before it is sent, and of the answer as it will be read", function()
+    peer:reply({ body = [[{"QueueUrls":["u"]}]] })
+    local c = client(peer)
+    c.meta.events:register("before-call.sqs", function(event)
+      local params = event.params
+      assert.equal("POST", params.method)
+      assert.equal("/", params.url_path)
+      assert.equal("", params.query_string)
+      assert.equal(event.context, params.context)
+      params.headers["X-Mine"] = "yes"
+    end)
+    c.meta.events:register("response-received.sqs", function(event)
+      assert.same({ "u" }, event.parsed_response.QueueUrls)
+      assert.equal(200, event.parsed_response.ResponseMetadata.HTTPStatusCode)
+    end)
+    c.meta.events:register("needs-retry.sqs", function(event)
+      assert.equal(200, event.response[1].status_code)
+      assert.same({ "u" }, event.response[2].QueueUrls)
+      assert.equal(peer.url, event.endpoint.host)
+      assert.equal("yes", event.request_dict.headers["x-mine"])
+    end)
+    c.meta.events:register("after-call.sqs", function(event)
+      assert.equal(200, event.http_response.status_code)
+      assert.equal(event.parsed.ResponseMetadata.HTTPHeaders, event.http_response.headers)
+    end)
+    assert.same({ "u" }, c:list_queues().QueueUrls)
+    assert.equal("yes", peer:requests()[1].headers["x-mine"])
   end)
 
   it("may replace and change the parameters, never those of the caller", function()

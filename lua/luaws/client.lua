@@ -69,6 +69,20 @@ local function new_class(made)
   return class
 end
 
+-- Handlers of creating-serializer may have times sent to the millisecond.
+local function set_up_serializer(made, info, emitter)
+  local name = "creating-serializer." .. info.endpoint_prefix
+  if not emitter:has_listeners(name) then
+    return
+  end
+  local event = { serializer_kwargs = {}, protocol_name = info.protocol,
+    service_model = made.meta.service_model }
+  emitter:emit(name, event)
+  if event.serializer_kwargs.timestamp_precision == "millisecond" then
+    core.client_tell_milliseconds(made)
+  end
+end
+
 --- Makes a client of a session; session:client calls this.
 function client.new(session, name, opts)
   local made = core.client(session._core, name, opts)
@@ -78,9 +92,6 @@ function client.new(session, name, opts)
     core.client_bind(made, {}, {}, false)
     class = new_class(made)
     classes[key] = class
-  end
-  if class._module and class._module.millisecond_timestamps then
-    core.client_tell_milliseconds(made)
   end
   local fields = { _session = session }
   local listened = rawget(session, "_events")
@@ -94,7 +105,11 @@ function client.new(session, name, opts)
       return fields._events
     end)
   end
-  core.client_bind(made, class, fields, (class._events or fields._events) ~= nil)
+  local emitter = fields._events or class._events
+  core.client_bind(made, class, fields, emitter ~= nil)
+  if emitter then
+    set_up_serializer(made, class._info, emitter)
+  end
   return made
 end
 

@@ -134,11 +134,25 @@ function hooks.plan(client, operation)
 end
 
 -- What costs something is made when a handler asks for it.
+local function operation_model(event)
+  return model_of(event.client, event.operation_name)
+end
+
+local LATE = {
+  model = operation_model, operation_model = operation_model, operation = operation_model,
+  endpoint = function(event)
+    return { host = event.client.meta.endpoint_url }
+  end,
+  -- After the call: what is left of the answer.
+  http_response = function(event)
+    local metadata = event.parsed and event.parsed.ResponseMetadata
+    return metadata and { status_code = metadata.HTTPStatusCode, headers = metadata.HTTPHeaders }
+  end,
+}
+
 local event_mt = {}
 function event_mt:__index(name)
-  if name == "model" or name == "operation_model" or name == "operation" then
-    return model_of(self.client, self.operation_name)
-  end
+  return LATE[name] and LATE[name](self)
 end
 
 local function new_event(event)
@@ -225,7 +239,8 @@ function request_mt:__index(name)
   end
   if name == "headers" or name == "_values" then
     local method, url, values = self._call:request()
-    rawset(self, "_values", { method = method, url = url })
+    rawset(self, "_values", { method = method, url = url, url_path = url:match("^[^:]*://[^/?]*([^?]*)"),
+      query_string = url:match("?(.*)$") or "" })
     rawset(self, "headers", setmetatable({ _values = values, _call = self._call }, headers_mt))
     return rawget(self, name)
   end
@@ -244,8 +259,8 @@ function request_mt:__newindex(name, value)
   self._call[setter](self._call, value)
 end
 
-local function request_of(call)
-  return setmetatable({ _call = call }, request_mt)
+local function request_of(call, context)
+  return setmetatable({ _call = call, context = context }, request_mt)
 end
 
 -- ---- the response, the same way ----
@@ -276,6 +291,10 @@ function response_mt:__index(name)
     local headers = setmetatable({ _call = call }, response_headers_mt)
     rawset(self, "headers", headers)
     return headers
+  elseif name == 1 then
+    return self -- botocore has a pair there
+  elseif name == 2 then
+    return call:parsed()
   end
 end
 
@@ -286,6 +305,11 @@ function response_mt:__newindex(name, value)
   elseif name == "body" then
     call:set_response(call:status(), value)
   end
+end
+
+-- The answer as the call will return it; nil where its body is a stream, which is read once.
+function LATE.parsed_response(event)
+  return event.response_dict and event.call:parsed()
 end
 
 local function response_of(call)
@@ -321,7 +345,8 @@ end
 
 -- A handler may answer with bytes, or with a result that is there already: { parsed =, status_code = }.
 run[1] = function(emitter, event, call)
-  event.request = request_of(call)
+  event.request = request_of(call, event.context)
+  event.params = event.request -- the request's parts, as botocore
   local _, response = emitter:emit_until_response(event.stage_name, event)
   if response == nil then
     return
@@ -384,7 +409,8 @@ run[8] = function(emitter, event, call)
   event.response = response_of(call)
   event.caught_exception = call:error()
   event.attempts = call:attempt()
-  event.request = request_of(call)
+  event.request = request_of(call, event.context)
+  event.request_dict = event.request
   local delay = events.first_non_none_response(emitter:emit(event.stage_name, event))
   if delay ~= nil then
     call:set_retry_delay(type(delay) == "number" and delay or nil)

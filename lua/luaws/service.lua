@@ -1,6 +1,5 @@
 --- Which services have a module of their own under service/: what their models do not say. A module returns
---- `register`, which puts its handlers on an emitter, `methods`, beside the operations, and
---- `millisecond_timestamps`, where times are sent to the millisecond.
+--- `register`, which puts its handlers on an emitter, and `methods`, beside the operations.
 return {
   ["bedrock-agentcore"] = true, ["cognito-identity"] = true, ["sso-oidc"] = true, apigateway = true,
   autoscaling = true, cloudformation = true, cloudsearchdomain = true, cloudwatch = true, docdb = true,

@@ -168,6 +168,16 @@ function Session:set_default_client_config(config)
   rawset(self, "_client_defaults", defaults)
 end
 
+-- Handlers of choose-service-name may open another service under this name.
+local function renamed(self, name)
+  local emitter = rawget(self, "_events")
+  if not emitter then
+    return name
+  end
+  local answers = emitter:emit("choose-service-name", { service_name = name })
+  return require("luaws.events").first_non_none_response(answers, name)
+end
+
 --- Makes a client.
 ---@param name string the service: "ec2"
 ---@param opts table|nil region_name, api_version, use_ssl, verify, endpoint_url, aws_access_key_id,
@@ -177,7 +187,7 @@ function Session:client(name, opts)
     errors.raise("TypeError", "client() takes the name of a service, not a %s", type(name))
   end
   opts = check_options("client", opts, CLIENT_OPTIONS)
-  return require("luaws.client").new(self, name, with_defaults(self, opts))
+  return require("luaws.client").new(self, renamed(self, name), with_defaults(self, opts))
 end
 
 --- Makes a service resource: the objects of a service, above its operations.
