@@ -3,23 +3,44 @@
 
 #define AT(ref, type) ((const type *)luaws_ref_get(&(ref)))
 
+/* ---- the search that all share ---- */
+
+typedef struct luaws_str name_at(const void *owner, uint32_t i);
+typedef int compare(struct luaws_str a, struct luaws_str b);
+
+/* The first of `count` names, in the order of `cmp`, that is not before `name`; `count`
+   when all are. */
+static inline uint32_t first_not_before(const void *owner, uint32_t count, name_at *at,
+                                        compare *cmp, struct luaws_str name) {
+  uint32_t low = 0, high = count;
+  while (low < high) {
+    uint32_t mid = low + (high - low) / 2;
+    if (cmp(at(owner, mid), name) < 0)
+      low = mid + 1;
+    else
+      high = mid;
+  }
+  return low;
+}
+
+/* Where `name` stands, or -1. */
+static inline int64_t find(const void *owner, uint32_t count, name_at *at, compare *cmp,
+                           struct luaws_str name) {
+  uint32_t i = first_not_before(owner, count, at, cmp, name);
+  return i < count && luaws_str_eq(at(owner, i), name) ? (int64_t)i : -1;
+}
+
 /* ---- within a service ---- */
+
+static struct luaws_str operation_name(const void *list, uint32_t i) {
+  return luaws_ref_text(&((const struct luaws_operation *)list)[i].name);
+}
 
 const struct luaws_operation *luaws_service_operation(const struct luaws_service *s,
                                                       struct luaws_str name) {
   const struct luaws_operation *list = AT(s->operations, struct luaws_operation);
-  uint32_t low = 0, high = s->operation_count;
-  while (low < high) {
-    uint32_t mid = low + (high - low) / 2;
-    int order = luaws_str_cmp(luaws_ref_text(&list[mid].name), name);
-    if (order == 0) return &list[mid];
-    if (order < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+  int64_t i = find(list, s->operation_count, operation_name, luaws_str_cmp, name);
+  return i < 0 ? NULL : &list[i];
 }
 
 const struct luaws_operation *luaws_service_method_at(const struct luaws_service *s,
@@ -27,55 +48,36 @@ const struct luaws_operation *luaws_service_method_at(const struct luaws_service
   return AT(s->operations, struct luaws_operation) + AT(s->by_method, uint16_t)[i];
 }
 
+static struct luaws_str method_name(const void *service, uint32_t i) {
+  return luaws_ref_text(&luaws_service_method_at(service, i)->method_name);
+}
+
 const struct luaws_operation *luaws_service_method(const struct luaws_service *s,
-                                                   struct luaws_str method_name) {
-  uint32_t low = 0, high = s->operation_count;
-  while (low < high) {
-    uint32_t mid = low + (high - low) / 2;
-    const struct luaws_operation *op = luaws_service_method_at(s, mid);
-    int order = luaws_str_cmp(luaws_ref_text(&op->method_name), method_name);
-    if (order == 0) return op;
-    if (order < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+                                                   struct luaws_str name) {
+  int64_t i = find(s, s->operation_count, method_name, luaws_str_cmp, name);
+  return i < 0 ? NULL : luaws_service_method_at(s, (uint32_t)i);
+}
+
+static struct luaws_str shape_name(const void *list, uint32_t i) {
+  return luaws_ref_text(&((const struct luaws_shape *)list)[i].name);
 }
 
 const struct luaws_shape *luaws_service_shape(const struct luaws_service *s,
                                               struct luaws_str name) {
   const struct luaws_shape *list = AT(s->shapes, struct luaws_shape);
-  uint32_t low = 0, high = s->shape_count;
-  while (low < high) {
-    uint32_t mid = low + (high - low) / 2;
-    int order = luaws_str_cmp(luaws_ref_text(&list[mid].name), name);
-    if (order == 0) return &list[mid];
-    if (order < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+  int64_t i = find(list, s->shape_count, shape_name, luaws_str_cmp, name);
+  return i < 0 ? NULL : &list[i];
+}
+
+static struct luaws_str error_code(const void *list, uint32_t i) {
+  return luaws_ref_text(&((const struct luaws_error_entry *)list)[i].code);
 }
 
 const struct luaws_shape *luaws_service_error(const struct luaws_service *s,
                                               struct luaws_str code) {
   const struct luaws_error_entry *list = AT(s->errors, struct luaws_error_entry);
-  uint32_t low = 0, high = s->error_count;
-  while (low < high) {
-    uint32_t mid = low + (high - low) / 2;
-    int order = luaws_str_cmp(luaws_ref_text(&list[mid].code), code);
-    if (order == 0) return AT(list[mid].shape, struct luaws_shape);
-    if (order < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+  int64_t i = find(list, s->error_count, error_code, luaws_str_cmp, code);
+  return i < 0 ? NULL : AT(list[i].shape, struct luaws_shape);
 }
 
 /* ---- within a shape ---- */
@@ -86,22 +88,26 @@ static int compare_names(struct luaws_str a, struct luaws_str b) {
   return a.len ? memcmp(a.ptr, b.ptr, a.len) : 0;
 }
 
+static const struct luaws_member *member_by(const struct luaws_shape *s,
+                                            const uint16_t *order, uint32_t i) {
+  return luaws_shape_member_at(s, order[i]);
+}
+
+static struct luaws_str member_name(const void *shape, uint32_t i) {
+  const struct luaws_shape *s = shape;
+  return luaws_ref_text(&member_by(s, AT(s->by_name, uint16_t), i)->name);
+}
+
+static struct luaws_str member_wire_name(const void *shape, uint32_t i) {
+  const struct luaws_shape *s = shape;
+  return luaws_ref_text(&member_by(s, AT(s->by_wire_name, uint16_t), i)->wire_name);
+}
+
 const struct luaws_member *luaws_shape_member(const struct luaws_shape *s,
                                               struct luaws_str name) {
   const uint16_t *order = AT(s->by_name, uint16_t);
-  unsigned low = 0, high = order ? s->member_count : 0;
-  while (low < high) {
-    unsigned mid = low + (high - low) / 2;
-    const struct luaws_member *m = luaws_shape_member_at(s, order[mid]);
-    int c = compare_names(luaws_ref_text(&m->name), name);
-    if (c == 0) return m;
-    if (c < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+  int64_t i = find(s, order ? s->member_count : 0, member_name, compare_names, name);
+  return i < 0 ? NULL : member_by(s, order, (uint32_t)i);
 }
 
 const struct luaws_member *luaws_shape_wire_member(const struct luaws_shape *s,
@@ -118,21 +124,10 @@ const struct luaws_member *luaws_shape_wire_member(const struct luaws_shape *s,
     }
   }
   /* The first of equal names: the one in the body. */
-  unsigned low = 0, high = s->member_count;
-  while (low < high) {
-    unsigned mid = low + (high - low) / 2;
-    const struct luaws_member *m = luaws_shape_member_at(s, order[mid]);
-    if (compare_names(luaws_ref_text(&m->wire_name), wire_name) < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  if (low == s->member_count) return NULL;
-  const struct luaws_member *found = luaws_shape_member_at(s, order[low]);
-  if (!luaws_str_eq(luaws_ref_text(&found->wire_name), wire_name)) return NULL;
-  if (hint) *hint = order[low] + 1u;
-  return found;
+  int64_t i = find(s, s->member_count, member_wire_name, compare_names, wire_name);
+  if (i < 0) return NULL;
+  if (hint) *hint = order[i] + 1u;
+  return member_by(s, order, (uint32_t)i);
 }
 
 /* ---- packed JSON ---- */
@@ -145,22 +140,16 @@ const struct luaws_node *luaws_node_entry_at(const struct luaws_node *map, uint3
   return luaws_ref_get(&e->value);
 }
 
+static struct luaws_str entry_key(const void *list, uint32_t i) {
+  return luaws_ref_text(&((const struct luaws_node_entry *)list)[i].key);
+}
+
 const struct luaws_node *luaws_node_get(const struct luaws_node *map,
                                         struct luaws_str key) {
   if (!map || map->type != LUAWS_NODE_MAP) return NULL;
   const struct luaws_node_entry *list = AT(map->items, struct luaws_node_entry);
-  uint32_t low = 0, high = map->count;
-  while (low < high) {
-    uint32_t mid = low + (high - low) / 2;
-    int order = luaws_str_cmp(luaws_ref_text(&list[mid].key), key);
-    if (order == 0) return luaws_ref_get(&list[mid].value);
-    if (order < 0) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return NULL;
+  int64_t i = find(list, map->count, entry_key, luaws_str_cmp, key);
+  return i < 0 ? NULL : luaws_ref_get(&list[i].value);
 }
 
 const struct luaws_node *luaws_node_at(const struct luaws_node *list, uint32_t i) {

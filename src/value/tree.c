@@ -10,6 +10,18 @@
 
 enum { PATH_MAX_DEPTH = 256 };
 
+/* Puts it behind the `last` of the parent's children; with this key, into a map. */
+static void add_child(struct luaws_tree *parent, struct luaws_tree **last,
+                      struct luaws_str key, struct luaws_tree *t) {
+  if (parent->kind == LUAWS_KIND_MAP) t->key = key;
+  if (*last)
+    (*last)->next = t;
+  else
+    parent->first = t;
+  *last = t;
+  parent->count++;
+}
+
 /* ---- parsing ---- */
 
 struct builder {
@@ -40,15 +52,7 @@ static struct luaws_tree *add_node(struct builder *b, enum luaws_kind kind) {
     b->root = t;
     return t;
   }
-  struct luaws_tree *parent = b->open[b->depth - 1], **last = &b->last[b->depth - 1];
-  if (parent->kind == LUAWS_KIND_MAP) t->key = b->key;
-  if (*last) {
-    (*last)->next = t;
-  } else {
-    parent->first = t;
-  }
-  *last = t;
-  parent->count++;
+  add_child(b->open[b->depth - 1], &b->last[b->depth - 1], b->key, t);
   return t;
 }
 
@@ -483,15 +487,7 @@ static struct luaws_tree *put(struct luaws_writer *base, enum luaws_kind kind) {
     w->root = t;
     return t;
   }
-  struct luaws_tree *parent = w->open[w->depth - 1], **last = &w->last[w->depth - 1];
-  if (parent->kind == LUAWS_KIND_MAP) t->key = w->pending_key;
-  if (*last) {
-    (*last)->next = t;
-  } else {
-    parent->first = t;
-  }
-  *last = t;
-  parent->count++;
+  add_child(w->open[w->depth - 1], &w->last[w->depth - 1], w->pending_key, t);
   return t;
 }
 
