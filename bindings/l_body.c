@@ -271,6 +271,19 @@ static int body_tostring(lua_State *L) {
   return 1;
 }
 
+/* core.body(text) → a body that is in memory: a stubber's */
+static int body_of_text(lua_State *L) {
+  size_t len;
+  const char *text = luaL_checklstring(L, 1, &len);
+  struct l_body *b = lua_newuserdatauv(L, sizeof *b, 0);
+  *b = (struct l_body){.ended = true};
+  l_wait_init(&b->wait, l_core(L));
+  luaL_setmetatable(L, BODY_TYPE);
+  luaws_buf_append(&b->got, text, len);
+  if (b->got.failed) return luaL_error(L, "not enough memory");
+  return 1;
+}
+
 void l_body_open(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", body_close},
                                          {"__close", body_close},
@@ -284,4 +297,6 @@ void l_body_open(lua_State *L) {
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  lua_pushcfunction(L, body_of_text);
+  lua_setfield(L, -2, "body");
 }

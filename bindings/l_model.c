@@ -196,10 +196,12 @@ static void push_structure(lua_State *L, const struct luaws_shape *s) {
   lua_setfield(L, -4, "required");
   lua_setfield(L, -3, "member_names");
   lua_setfield(L, -2, "members");
+  const struct luaws_member *payload = luaws_shape_payload(s);
+  if (payload) l_set_text(L, "payload", luaws_ref_text(&payload->name));
 }
 
-/* core.shape(client, name) → { name, type, members, member_names, required, member, key,
- * value, enum, … } */
+/* core.shape(client, name) → { name, type, members, member_names, payload, required,
+ * member, key, value, enum, … } */
 static int shape(lua_State *L) {
   const struct luaws_shape *s =
       luaws_service_shape(l_client_check(L, 1)->client->service, l_check_text(L, 2));

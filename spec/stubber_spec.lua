@@ -29,6 +29,33 @@ describe("a stubber", function()
     stub:assert_no_pending_responses()
   end)
 
+  it("answers with bodies that are read", function()
+    local s3 = nobody("s3")
+    local bodies <close> = aws.stubber(s3):activate()
+    for _ = 1, 5 do
+      bodies:add_response("get_object", { Body = "one\ntwo", ContentLength = 7 })
+    end
+    local function body()
+      return s3:get_object{ Bucket = "b", Key = "k" }.Body
+    end
+    assert.equal("one\ntwo", body():read("a"))
+    local first = body()
+    assert.same({ "luaws.body(read)", "on", "e", "two", "luaws.body(closed)" },
+      { tostring(first), first:read(2), first:read("l"), first:read("l"), tostring(first) })
+    assert.is_nil(first:read("l"))
+    local lines = {}
+    for line in body():lines() do
+      lines[#lines + 1] = line
+    end
+    assert.same({ "one", "two" }, lines)
+    local closed = body()
+    closed:close()
+    assert.equal("the body is closed", raised(closed.read, closed, "a").message)
+    local given <close> = body()
+    bodies:add_response("get_object", { Body = given })
+    assert.equal(given, body())
+  end)
+
   it("answers with streams of events, and takes those that are sent", function()
     local polly = nobody("polly")
     local streams = aws.stubber(polly):activate()

@@ -30,7 +30,7 @@ function Model:operation_names()
   return core.operation_names(self._client)
 end
 
---- A shape: { name, type, members, member_names, required, member, key, value, enum, … }, or nil.
+--- A shape: { name, type, members, member_names, payload, required, member, key, value, enum, … }, or nil.
 function Model:shape(name)
   return core.shape(self._client, name)
 end

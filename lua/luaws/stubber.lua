@@ -200,8 +200,8 @@ local function copy(value)
   return made
 end
 
--- Sequences of events become what is read from: by name of the output's member, those streams.
-local function set_event_streams(client, operation, parsed)
+-- Sequences of events, and a streamed payload that is given as a string, become what is read from.
+local function set_streams(client, operation, parsed)
   local output = operation.output and core.shape(client, operation.output)
   for member, shape_name in pairs(output and output.members or {}) do
     local shape = core.shape(client, shape_name)
@@ -211,12 +211,14 @@ local function set_event_streams(client, operation, parsed)
         exceptions[name] = core.shape(client, event).exception and event or nil
       end
       parsed[member] = require("luaws.canned_events")(operation.name, parsed[member], exceptions)
+    elseif operation.streams and member == output.payload and type(parsed[member]) == "string" then
+      parsed[member] = core.body(parsed[member])
     end
   end
 end
 
---- Adds an answer, which must fit the operation's output. An event stream in it is given as the sequence of
---- its events.
+--- Adds an answer, which must fit the operation's output. A streamed body in it is given as a string, an
+--- event stream as the sequence of its events.
 ---@param method string "list_buckets"
 ---@param response table
 ---@param expected_params table|nil what the call must be made with; nil for anything
@@ -226,7 +228,7 @@ function Stubber:add_response(method, response, expected_params)
   check_response(self._client, operation, response)
   entry.status_code = 200
   entry.parsed = copy(response)
-  set_event_streams(self._client, operation, entry.parsed)
+  set_streams(self._client, operation, entry.parsed)
   entry.parsed.ResponseMetadata = entry.parsed.ResponseMetadata
     or { RequestId = "abc123", HTTPStatusCode = 200, HTTPHeaders = {}, RetryAttempts = 0 }
   self._queue[#self._queue + 1] = entry
