@@ -31,7 +31,7 @@ void l_body_push(lua_State *L, struct luaws_call *call) {
 }
 
 static struct l_body *check_body(lua_State *L) {
-  return luaL_checkudata(L, 1, BODY_TYPE);
+  return l_check_self(L, BODY_TYPE, "a body");
 }
 
 static void close_body(lua_State *L, struct l_body *b) {

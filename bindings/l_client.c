@@ -24,7 +24,7 @@ struct l_client *l_client_check(lua_State *L, int index) {
   struct l_client *c = luaL_testudata(L, index, CLIENT_TYPE);
   if (!c) {
     l_raise(L, "TypeError", "a client was expected, not a %s; call its methods with ':'",
-            luaL_typename(L, index));
+            lua_isnone(L, index) ? "nil" : luaL_typename(L, index));
   }
   if (!c->client || c->client->closed) l_raise(L, "ValueError", "the client is closed");
   return c;
@@ -357,7 +357,6 @@ void l_client_open(lua_State *L) {
       {"client_close", client_close},
       {"client_bind", client_bind},
       {"client_listen", client_listen},
-      {"client_unguard", client_unguard},
       {"client_unguard", client_unguard},
       {"client_class", client_class},
       {"client_fields", client_fields},

@@ -89,3 +89,12 @@ int l_raise(lua_State *L, const char *kind, const char *fmt, ...) {
   l_error_set_metatable(L);
   return lua_error(L);
 }
+
+void *l_check_self(lua_State *L, const char *type, const char *noun) {
+  void *self = luaL_testudata(L, 1, type);
+  if (!self) {
+    l_raise(L, "TypeError", "%s was expected, not a %s; call its methods with ':'", noun,
+            lua_isnone(L, 1) ? "nil" : luaL_typename(L, 1));
+  }
+  return self;
+}

@@ -12,6 +12,9 @@ void l_error_push(lua_State *L, struct luaws_error *err);
 int l_error_raise(lua_State *L, struct luaws_error *err);
 /* Raises a new one. */
 int l_raise(lua_State *L, const char *kind, const char *fmt, ...);
+/* What a method is called on: raises unless the first argument is a userdata of this
+   type, which noun calls by its name ("a body"). */
+void *l_check_self(lua_State *L, const char *type, const char *noun);
 /* Gives the table on the top the metatable of errors. */
 void l_error_set_metatable(lua_State *L);
 

@@ -55,7 +55,7 @@ struct l_event_writer {
 };
 
 static struct l_event_writer *check_writer(lua_State *L) {
-  return luaL_checkudata(L, 1, WRITER_TYPE);
+  return l_check_self(L, WRITER_TYPE, "an event writer");
 }
 
 bool l_is_event_writer(lua_State *L, int index) {

@@ -49,7 +49,11 @@ describe("a session's credentials", function()
     assert.same({ access_key = "AK1", secret_key = "hush-1", token = "t-1", account_id = "1" }, before)
     assert.equal("Credentials(frozen)", tostring(before))
     assert.equal(credentials, session:get_credentials())
-    assert.is_nil(credentials.nonsense)
+    local ok, err = pcall(function()
+      return credentials.acces_key
+    end)
+    assert.is_false(ok)
+    assert.equal("credentials has no 'acces_key'; did you mean 'access_key'?", tostring(err))
   end)
 
   it("are read in tasks, all of which wait for one refresh", function()

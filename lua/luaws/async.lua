@@ -9,6 +9,7 @@
 --- done.
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 local nearest = require("luaws.nearest")
 
 local async = {}
@@ -226,6 +227,8 @@ function Task:done()
   return self._done
 end
 
+methods.all("task", task_mt, Task)
+
 function task_mt:__tostring()
   return ("luaws.task(%s)"):format(self._done and (self._ok and "done" or "failed") or "running")
 end
@@ -332,6 +335,9 @@ end
 ---@param list table a sequence of tasks, not empty
 ---@return table task
 function async.first(list)
+  if type(list) ~= "table" or getmetatable(list[1]) ~= task_mt then
+    errors.raise("TypeError", "first() takes a sequence of tasks, which is not empty")
+  end
   local found
   wait_for(list, function()
     for _, task in ipairs(list) do
@@ -388,6 +394,9 @@ end
 --- Waits, and lets other tasks go on meanwhile.
 ---@param seconds number
 function async.sleep(seconds)
+  if type(seconds) ~= "number" then
+    errors.raise("TypeError", "sleep() takes a number of seconds, not a %s", type(seconds))
+  end
   if current() then
     return core.sleep(seconds)
   end
@@ -398,6 +407,10 @@ end
 ---@param seconds number
 ---@param fn function
 function async.timeout(seconds, fn, ...)
+  if type(seconds) ~= "number" or type(fn) ~= "function" then
+    errors.raise("TypeError", "timeout() takes a number of seconds and a function, not a %s and a %s",
+      type(seconds), type(fn))
+  end
   local work = start(fn, ...)
   local clock = start(core.sleep, seconds)
   local both = { work, clock }

@@ -55,15 +55,18 @@ local function new_class(made)
     class[name] = method
   end
   local info = core.client_info(made)
-  class._info = info
-  class._discovers, class._discovery_method = core.discovers(made)
   local module = WITH_MODULE[info.service_name]
     and require("luaws.service." .. info.service_name:gsub("-", "_"))
   if module then
-    class._module = module
     for name, method in pairs(module.methods or {}) do
       class[name] = method
     end
+  end
+  require("luaws.methods").check("client", getmetatable(made), class)
+  class._info = info
+  class._discovers, class._discovery_method = core.discovers(made)
+  if module then
+    class._module = module
     class._events = module.register and combine(nil, class) or nil
   end
   return class

@@ -7,6 +7,7 @@ local core = require("luaws.core")
 local arguments = require("luaws.arguments")
 local errors = require("luaws.errors")
 local json = require("luaws.jmespath.json")
+local methods = require("luaws.methods")
 
 local CloudFrontSigner = {}
 local signer_mt = { __name = "luaws.cloudfront_signer", __index = CloudFrontSigner }
@@ -140,5 +141,7 @@ function CloudFrontSigner:generate_signed_cookies(resource, ...)
   end
   return cookies
 end
+
+methods.all("signer", signer_mt, CloudFrontSigner)
 
 return new

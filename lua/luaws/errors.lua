@@ -108,6 +108,9 @@ end
 ---@param x string|table
 ---@return boolean
 function Error:is(x)
+  if not errors.is_error(self) then
+    errors.raise("TypeError", "is is a method: call it as err:is(...)")
+  end
   if type(x) == "table" then
     local name, code = rawget(x, "name"), rawget(x, "code")
     return name ~= nil and self:is(name) or code ~= nil and self:is(code)

@@ -15,6 +15,7 @@
 --- What an event name finds is remembered until the next registration, so that an event nobody
 --- listens to costs one table look-up.
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 
 local events = {}
 
@@ -152,6 +153,12 @@ local function callable(handler)
   return type(handler) == "function" or type(mt) == "table" and mt.__call ~= nil
 end
 
+local function check_name(event_name)
+  if type(event_name) ~= "string" then
+    errors.raise("TypeError", "the name of an event is a string, not a %s", type(event_name))
+  end
+end
+
 local function check_callable(handler)
   if not callable(handler) then
     errors.raise("ValueError", "event handler %s cannot be called", tostring(handler))
@@ -274,6 +281,7 @@ local function check_count_use(entry, unique_id, uses_count)
 end
 
 local function register(emitter, section, event_name, handler, unique_id, uses_count)
+  check_name(event_name)
   check_callable(handler)
   if unique_id ~= nil then
     local entry = emitter._unique[unique_id]
@@ -316,6 +324,7 @@ end
 ---@param unique_id any
 ---@param unique_id_uses_count boolean|nil
 function Emitter:unregister(event_name, handler, unique_id, unique_id_uses_count)
+  check_name(event_name)
   if unique_id ~= nil then
     local entry = self._unique[unique_id]
     if not entry then
@@ -341,6 +350,10 @@ function Emitter:unregister(event_name, handler, unique_id, unique_id_uses_count
       return
     end
   end
+end
+
+for _, name in ipairs{ "register", "register_first", "register_last", "unregister" } do
+  Emitter[name] = methods.of("events", emitter_mt, name, Emitter[name])
 end
 
 --- Calls every handler of the event, in order.

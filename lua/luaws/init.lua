@@ -55,10 +55,16 @@ function aws.resource(name, opts)
   return aws.default_session():resource(name, opts)
 end
 
+local LEVELS = { debug = true, info = true, warning = true, error = true, off = true }
+
 --- Prints the log of the core to stderr.
 ---@param name string|nil which part; "" or nil for all
----@param level string|nil "debug", "info", "warning" or "error"
+---@param level string|nil "debug", "info", "warning", "error", or "off"
 function aws.set_stream_logger(name, level)
+  if level ~= nil and not LEVELS[level] then
+    require("luaws.errors").raise("ValueError", "set_stream_logger: the level is debug, info, warning, "
+      .. "error or off, not %s", tostring(level))
+  end
   core.set_log(name or "", level or "debug", nil)
 end
 

@@ -13,6 +13,7 @@
 --- string by `<` and its kin, which breaks there, is null here as the specification has it.
 local compiler = require("luaws.jmespath.compiler")
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 local parser = require("luaws.jmespath.parser")
 
 local jmespath = {}
@@ -38,6 +39,8 @@ end
 function Expression:search(value)
   return self._run(value)
 end
+
+methods.all("expression", expression_mt, Expression)
 
 function expression_mt.__tostring(self)
   return ("jmespath '%s'"):format(self.expression)
@@ -73,4 +76,4 @@ function jmespath.search(expression, value)
   return jmespath.compile(expression)._run(value)
 end
 
-return jmespath
+return setmetatable(jmespath, { __index = require("luaws.nearest").no_such("aws.jmespath", jmespath) })

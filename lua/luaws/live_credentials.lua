@@ -4,6 +4,8 @@
 ---     local credentials = session:get_credentials()
 ---     credentials.access_key                              -- asks STS now, if it is a role
 ---     local keys = credentials:get_frozen_credentials()   -- access_key, secret_key, token of one moment
+local methods = require("luaws.methods")
+
 local live_credentials = {}
 
 local KEYS = { access_key = true, secret_key = true, token = true, account_id = true, expiry = true }
@@ -39,6 +41,8 @@ function Live:get_frozen_credentials()
   return setmetatable({ access_key = now.access_key, secret_key = now.secret_key, token = now.token,
     account_id = now.account_id }, frozen_mt)
 end
+
+methods.all("credentials", live_mt, Live, KEYS)
 
 --- Makes the object.
 ---@param session userdata the core's session
@@ -78,6 +82,8 @@ function Token:get_frozen_token()
   local now = sessions[self]:auth_token() or {}
   return setmetatable({ token = now.token, expiration = now.expiry }, frozen_token_mt)
 end
+
+methods.all("token", token_mt, Token, TOKEN_KEYS)
 
 --- The same for the session's token.
 ---@param session userdata the core's session

@@ -128,7 +128,8 @@ end
 ---@param names table a sequence
 function nearest.check_options(what, options, names)
   if type(options) ~= "table" then
-    errors.raise("TypeError", "%s is a table, not a %s", what, type(options))
+    errors.raise("TypeError", what:find("^%l") and "%s takes its options in a table, not a %s"
+      or "%s is a table, not a %s", what, type(options))
   end
   for name in pairs(options) do
     local known = false

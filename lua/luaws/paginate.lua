@@ -9,6 +9,7 @@ local core = require("luaws.core")
 local errors = require("luaws.errors")
 local features = require("luaws.features")
 local jmespath = require("luaws.jmespath")
+local methods = require("luaws.methods")
 local nearest = require("luaws.nearest")
 local page_token = require("luaws.page_token")
 local repr = require("luaws.repr")
@@ -406,6 +407,8 @@ function Pages:result_key_iters()
   end
   return iters
 end
+
+methods.check("pages", pages_mt, Pages)
 
 local function check_page_size(paginator, page_size)
   local key = paginator._config.limit_key

@@ -32,14 +32,18 @@ end
 ---@return string
 function presign.url(client, method, opts)
   opts = opts or {}
-  local operation = type(method) == "string" and core.operation_name(client, method)
+  if type(method) ~= "string" then
+    errors.raise("TypeError", "generate_presigned_url takes the name of a method and a table, not a %s",
+      type(method))
+  end
+  local operation = core.operation_name(client, method)
   if not operation then
     local names = {}
     for name in pairs(core.methods(client)) do
       names[#names + 1] = name
     end
-    local near = nearest.find(tostring(method), names)[1]
-    errors.raise("UnknownClientMethodError", "Client does not have method: %s%s", tostring(method),
+    local near = nearest.find(method, names)[1]
+    errors.raise("UnknownClientMethodError", "Client does not have method: %s%s", method,
       near and ("; did you mean '%s'?"):format(near) or "")
   end
   for name in pairs(type(opts) == "table" and opts or {}) do

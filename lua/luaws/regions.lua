@@ -32,13 +32,17 @@ end
 --- The regions that a service is known to be in; none for a service that does not exist.
 ---@param opts table { partition = "aws", allow_non_regional = false }
 function regions.of_service(session, service, opts)
+  if type(service) ~= "string" or type(opts) ~= "table" then
+    errors.raise("TypeError", "get_available_regions takes the name of a service and a table of options, "
+      .. "not a %s and a %s", type(service), type(opts))
+  end
   for name in pairs(opts) do
     if not OPTIONS[name] then
       errors.raise("TypeError", "get_available_regions: %s", require("luaws.nearest").message(tostring(name),
         { "partition", "allow_non_regional" }))
     end
   end
-  local prefix = type(service) == "string" and endpoint_prefix(session, service)
+  local prefix = endpoint_prefix(session, service)
   if not prefix then
     return {}
   end

@@ -285,6 +285,9 @@ end
 ---@param params table { Region = "us-east-1", UseFIPS = false, … }
 ---@return table { url, properties, headers }
 function Session:resolve_endpoint(service, params)
+  if type(service) ~= "string" then
+    errors.raise("TypeError", "resolve_endpoint takes the name of a service, not a %s", type(service))
+  end
   return self._core:resolve_endpoint(service, params or {})
 end
 
@@ -313,5 +316,7 @@ end
 function Session:get_partition_for_region(region)
   return require("luaws.regions").partition(self, region)
 end
+
+require("luaws.methods").check("session", session_mt, Session)
 
 return session

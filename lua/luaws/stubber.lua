@@ -8,6 +8,7 @@
 ---     stub:assert_no_pending_responses()
 local core = require("luaws.core")
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 
 local stubber = {}
 
@@ -312,6 +313,8 @@ function Stubber:assert_no_pending_responses()
     errors.raise("AssertionError", "%d responses remaining in queue.", left)
   end
 end
+
+methods.all("stubber", stubber_mt, Stubber)
 
 local count = 0
 

@@ -5,6 +5,7 @@
 --- a Lua number; for a double that means that its shortest decimal text has the same digits. Everything
 --- else is a number object, which keeps the digits and can be compared, but not calculated with.
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 
 local number = {}
 
@@ -230,6 +231,8 @@ function Number:to_number()
     and math.tointeger(tonumber(text .. ("0"):rep(parts.exponent)))
   return integer or tonumber(("%sE%d"):format(text, parts.exponent))
 end
+
+methods.check("number", number_mt, Number)
 
 local function before(a, b)
   a, b = parts_of(a), parts_of(b)

@@ -1,6 +1,7 @@
 --- Sets of strings, of numbers or of binaries. The elements keep the order in which they came.
 local binary = require("luaws.dynamodb.binary")
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 local number = require("luaws.dynamodb.number")
 
 local set = {}
@@ -88,6 +89,8 @@ function Set:element_type()
   return #self._values > 0 and self._kind or nil
 end
 
+methods.all("set", set_mt, Set)
+
 --- A set of the values of a sequence, or of another set.
 ---@param values table|nil
 ---@return table
@@ -151,7 +154,7 @@ function set_mt:__tostring()
   for value in self:values() do
     parts[#parts + 1] = type(value) == "string" and ("%q"):format(value) or tostring(value)
   end
-  return "set{ " .. table.concat(parts, ", ") .. " }"
+  return #parts > 0 and "set{ " .. table.concat(parts, ", ") .. " }" or "set{}"
 end
 
 return set

@@ -7,6 +7,7 @@ local action = require("luaws.resource.action")
 local collection = require("luaws.resource.collection")
 local errors = require("luaws.errors")
 local load = require("luaws.resource.load")
+local method_of = require("luaws.methods").of
 local nearest = require("luaws.nearest")
 local repr = require("luaws.repr")
 local response = require("luaws.resource.response")
@@ -21,6 +22,15 @@ class.base = {}
 
 -- Services whose resources have methods that no model speaks of; see resource/inject/.
 local WITH_INJECTIONS = { dynamodb = true, ec2 = true, s3 = true }
+
+local META = { client = true, data = true, identifiers = true, service_name = true }
+local no_such_meta = nearest.no_such("meta", META)
+local meta_mt = {
+  __name = "luaws.resource.meta",
+  __index = function(meta, name)
+    return not META[name] and no_such_meta(meta, name) or nil -- there may be no data
+  end,
+}
 
 local METHODS, PROPERTIES = {}, {}
 
@@ -201,12 +211,12 @@ function Class:make(client, identifiers, data)
     end
   end
   local object = setmetatable({
-    meta = {
+    meta = setmetatable({
       client = client,
       data = data,
       identifiers = self.definition.identifiers,
       service_name = self.family.service_name,
-    },
+    }, meta_mt),
     _identifiers = identifiers,
   }, self.metatable)
   for _, init in ipairs(self.inits) do
@@ -246,7 +256,9 @@ function Class:construct(client, given, count, ...)
     else
       local member = self.definition.members[name]
       if not member or member.kind ~= "identifier" then
-        errors.raise("ValueError", "Unknown keyword argument: %s", tostring(name))
+        local near = nearest.find(tostring(name), order)[1]
+        errors.raise("ValueError", "Unknown keyword argument: %s%s", tostring(name),
+          near and ("; did you mean '%s'?"):format(near) or "")
       end
       identifiers[name] = value
     end
@@ -255,12 +267,12 @@ function Class:construct(client, given, count, ...)
 end
 
 -- Adds a table of methods; its `init` is called with each new object.
-local function add_methods(self, methods)
-  for name, method in pairs(methods or {}) do
+local function add_methods(self, added)
+  for name, method in pairs(added or {}) do
     if name == "init" then
       self.inits[#self.inits + 1] = method
     else
-      self.methods[name] = method
+      self.methods[name] = method_of("object", self.metatable, name, method)
     end
   end
 end
@@ -330,7 +342,7 @@ function class.new(family, definition, name, client)
       name == family.service_name and "ServiceResource" or name),
     family = family,
     definition = definition,
-    methods = { get_available_subresources = get_available_subresources },
+    methods = {},
     properties = {},
     inits = {},
   }, class_mt)
@@ -342,6 +354,7 @@ function class.new(family, definition, name, client)
     __eq = same_resource,
     __tostring = show,
   }
+  add_methods(self, { get_available_subresources = get_available_subresources })
   add_injections(self)
   inject(self, client)
   -- A service has no load; asking its definition would read it.
