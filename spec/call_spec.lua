@@ -1,5 +1,6 @@
 -- Calls over real sockets: results, errors of every kind, retries, bodies.
 local aws = require("luaws")
+local raised = require("spec.support.raised")
 local server = require("spec.support.server")
 
 local function client(peer, opts)
@@ -9,12 +10,6 @@ local function client(peer, opts)
     all[name] = value
   end
   return aws.client(all.service or "sqs", (function() all.service = nil; return all end)())
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("a call", function()

@@ -1,15 +1,10 @@
 -- What a client answers beside its operations.
 local aws = require("luaws")
+local raised = require("spec.support.raised")
 
 local function session()
   return aws.session{ region_name = "us-east-1", aws_access_key_id = "AKIDEXAMPLE",
     aws_secret_access_key = "the-secret", _env = {}, _home = "/nowhere" }
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("a client", function()

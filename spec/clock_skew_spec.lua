@@ -1,5 +1,6 @@
 -- A clock that is wrong: a service that refuses what was signed tells the time.
 local aws = require("luaws")
+local raised = require("spec.support.raised")
 local server = require("spec.support.server")
 
 local HOUR = 3600
@@ -24,12 +25,6 @@ local function client(peer, service, more)
     opts[name] = value
   end
   return aws.client(service, opts)
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 local function refusal(code, offset)

@@ -1,5 +1,6 @@
 -- Endpoint discovery: services that tell where their operations are to be sent.
 local aws = require("luaws")
+local raised = require("spec.support.raised")
 
 -- A client whose requests are answered here: describe(n) by what to the n-th DescribeEndpoints,
 -- other(request) to all others. The second result is the hosts that were asked, in order.
@@ -25,12 +26,6 @@ end
 local function told(address, minutes)
   return { status_code = 200, headers = {},
     body = ('{"Endpoints":[{"Address":"%s","CachePeriodInMinutes":%d}]}'):format(address, minutes) }
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("endpoint discovery", function()

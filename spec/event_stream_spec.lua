@@ -1,7 +1,10 @@
 -- Event streams in answers: events as they come, exceptions, and streams that are broken.
 local aws = require("luaws")
 local frames = require("spec.support.event_stream")
+local raised = require("spec.support.raised")
 local server = require("spec.support.server")
+
+local collect = frames.collect
 
 local SUBSCRIBE = { ConsumerARN = "arn:aws:kinesis:us-east-1:1:c", ShardId = "s",
   StartingPosition = { Type = "LATEST" } }
@@ -12,20 +15,6 @@ local function client(peer, service)
   return aws.client(service, { region_name = "us-east-1", endpoint_url = peer.url,
     aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret",
     config = { retries = { total_max_attempts = 1 }, inject_host_prefix = false } })
-end
-
-local function collect(stream)
-  local events = {}
-  for event in stream:events() do
-    events[#events + 1] = event
-  end
-  return events
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("an event stream", function()

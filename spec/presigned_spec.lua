@@ -3,6 +3,7 @@ local aws = require("luaws")
 local cjson = require("cjson")
 local core = require("luaws.core")
 local child = require("spec.support.child")
+local raised = require("spec.support.raised")
 
 local NOW = 1767225600
 local DIRECTORY = "data--use1-az4--x-s3"
@@ -14,12 +15,6 @@ local function session(opts)
     all[name] = value
   end
   return aws.session(all)
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert(not ok, "nothing was raised")
-  return err
 end
 
 -- Posts a form with a file, as a browser does; returns the status.

@@ -2,6 +2,7 @@
 local aws = require("luaws")
 local child = require("spec.support.child")
 local cjson = require("cjson")
+local raised = require("spec.support.raised")
 
 local function python(code, ...)
   return cjson.decode(child.output{ "env", "AWS_CONFIG_FILE=/nowhere", "AWS_SHARED_CREDENTIALS_FILE=/nowhere",
@@ -16,12 +17,6 @@ local function session(opts)
     all[name] = value
   end
   return aws.session(all)
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("a session", function()

@@ -1,14 +1,9 @@
 -- Canned answers: checked, in order, without network or credentials.
 local aws = require("luaws")
+local raised = require("spec.support.raised")
 
 local function nobody(service)
   return aws.session{ region_name = "us-east-1", _env = {}, _home = "/nowhere" }:client(service)
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 describe("a stubber", function()

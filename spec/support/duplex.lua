@@ -93,18 +93,6 @@ function Duplex:streams(count)
   error("the streams that were waited for did not end", 2)
 end
 
---- Ends the server and removes its files. Stopping twice is fine.
-function Duplex:stop()
-  if self._handle then
-    self._handle:close()
-    self._handle = nil
-    child.output({ "rm", "-rf", self._folder })
-  end
-end
-
-duplex_mt.__close = Duplex.stop
-duplex_mt.__gc = function(self)
-  pcall(Duplex.stop, self)
-end
+server.ends(Duplex, duplex_mt)
 
 return duplex

@@ -67,4 +67,13 @@ function frames.error(code, message)
   return typed("error", ":error-code", code, "", frames.header(":error-message", "string", message))
 end
 
+--- All that is left in a stream that a call returned.
+function frames.collect(stream)
+  local events = {}
+  for event in stream:events() do
+    events[#events + 1] = event
+  end
+  return events
+end
+
 return frames

@@ -72,6 +72,24 @@ end
 
 server.temporary_folder = temporary_folder
 
+--- Gives a kind of server, whose process is `_handle` and whose files are in `_folder`, its `stop`: by name,
+--- by `<close>`, and when it is collected. Stopping twice is fine.
+---@param class table its methods
+---@param mt table its metatable
+function server.ends(class, mt)
+  function class.stop(self)
+    if self._handle then
+      self._handle:close()
+      self._handle = nil
+      child.output({ "rm", "-rf", self._folder })
+    end
+  end
+  mt.__close = class.stop
+  mt.__gc = function(self)
+    pcall(class.stop, self)
+  end
+end
+
 --- Starts a server on a free port of this machine.
 --- Options: `tls` (true, or a table with `names`, a subjectAltName; `client = true` to ask for a client
 --- certificate, found in `client_cert` and `client_key`; `version`, as "TLSv1_2"), `ipv6`, `refuse` (a port
@@ -167,18 +185,6 @@ function Server:clear()
   self:reply()
 end
 
---- Ends the server and removes its files. Stopping twice is fine.
-function Server:stop()
-  if self._handle then
-    self._handle:close()
-    self._handle = nil
-    child.output({ "rm", "-rf", self._folder })
-  end
-end
-
-server_mt.__close = Server.stop
-server_mt.__gc = function(self)
-  pcall(Server.stop, self)
-end
+server.ends(Server, server_mt)
 
 return server
