@@ -6,64 +6,16 @@
 #include "endpoint/region_match.h"
 #include "model/section.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
 
-/* What all tests look at. */
-struct fixture {
-  struct luaws_pack *pack;
-  struct luaws_models *models;
-  const struct luaws_node *partitions;
-};
+#include "endpoint_param.h"
+#include "models_fixture.h"
 
 static int open_models(void **state) {
-  struct fixture *f = calloc(1, sizeof *f);
-  struct luaws_error err = {0};
-  const void *partitions;
-  if (luaws_pack_open(LUAWS_DATA_DIR "/models.pack", &f->pack, &err))
-    fail_msg("%s", luaws_error_message(&err));
-  f->models = luaws_models_new(f->pack);
-  assert_int_equal(luaws_models_find(f->models, LUAWS_SECTION_PARTITIONS, LUAWS_STR_NONE,
-                                     LUAWS_STR_NONE, &partitions, &err),
-                   0);
-  f->partitions = partitions;
-  *state = f;
-  return 0;
-}
-
-static int close_models(void **state) {
-  struct fixture *f = *state;
-  luaws_models_free(f->models);
-  luaws_pack_release(f->pack);
-  free(f);
-  return 0;
+  return open_models_with(state, LUAWS_SECTION_PARTITIONS);
 }
 
 /* ---- real rules ---- */
-
-static struct luaws_endpoint_param make_param(struct luaws_arena *arena,
-                                              const struct luaws_tree *v) {
-  struct luaws_endpoint_param p = {.name = v->key, .type = LUAWS_EP_OTHER};
-  if (v->kind == LUAWS_KIND_STRING) {
-    p.type = LUAWS_EP_STRING;
-    p.text = v->text;
-  } else if (v->kind == LUAWS_KIND_BOOLEAN) {
-    p.type = LUAWS_EP_BOOLEAN;
-    p.boolean = v->boolean;
-  } else if (v->kind == LUAWS_KIND_LIST) {
-    struct luaws_str *texts = luaws_arena_alloc(arena, (v->count + 1) * sizeof *texts);
-    p.type = LUAWS_EP_STRINGS;
-    for (const struct luaws_tree *i = v->first; i; i = i->next)
-      texts[p.text_count++] = i->text;
-    p.texts = texts;
-  }
-  return p;
-}
 
 static int resolve(const struct fixture *f, const struct luaws_rules *rules,
                    const struct luaws_tree *params, struct luaws_arena *arena,
@@ -73,7 +25,7 @@ static int resolve(const struct fixture *f, const struct luaws_rules *rules,
       luaws_arena_alloc(arena, ((params ? params->count : 0) + 1) * sizeof *list);
   for (const struct luaws_tree *v = params ? params->first : NULL; v; v = v->next)
     list[count++] = make_param(arena, v);
-  return luaws_endpoint_resolve(rules, f->partitions, list, count, arena, out, err);
+  return luaws_endpoint_resolve(rules, f->part, list, count, arena, out, err);
 }
 
 static bool same_headers(const struct luaws_endpoint *e, const struct luaws_tree *want) {
@@ -158,8 +110,7 @@ static void says_how_to_sign(void **state) {
       {.name = LUAWS_STR("Region"), .text = LUAWS_STR("us-west-2")},
       {.name = LUAWS_STR("Unknown"), .text = LUAWS_STR("is ignored")},
   };
-  assert_int_equal(
-      luaws_endpoint_resolve(rules, f->partitions, mrap, 3, &arena, &e, &err), 0);
+  assert_int_equal(luaws_endpoint_resolve(rules, f->part, mrap, 3, &arena, &e, &err), 0);
   assert_true(luaws_str_is(
       e.url, "https://mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"));
   assert_int_equal(e.auth_scheme_count, 1);

@@ -1,42 +1,11 @@
 /* endpoints.json as packed; scripts/walk-endpoints --regions compares all of it with
    botocore, these are the cases worth naming. */
 #include "endpoint/regions.h"
-#include "model/model.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-struct fixture {
-  struct luaws_pack *pack;
-  struct luaws_models *models;
-  const struct luaws_node *endpoints;
-};
+#include "models_fixture.h"
 
 static int open_models(void **state) {
-  struct fixture *f = calloc(1, sizeof *f);
-  struct luaws_error err = {0};
-  const void *endpoints;
-  if (luaws_pack_open(LUAWS_DATA_DIR "/models.pack", &f->pack, &err))
-    fail_msg("%s", luaws_error_message(&err));
-  f->models = luaws_models_new(f->pack);
-  assert_int_equal(luaws_models_find(f->models, LUAWS_SECTION_ENDPOINTS, LUAWS_STR_NONE,
-                                     LUAWS_STR_NONE, &endpoints, &err),
-                   0);
-  f->endpoints = endpoints;
-  *state = f;
-  return 0;
-}
-
-static int close_models(void **state) {
-  struct fixture *f = *state;
-  luaws_models_free(f->models);
-  luaws_pack_release(f->pack);
-  free(f);
-  return 0;
+  return open_models_with(state, LUAWS_SECTION_ENDPOINTS);
 }
 
 static void resolves_regions_as_a_client_does(void **state) {
@@ -80,7 +49,7 @@ static void resolves_regions_as_a_client_does(void **state) {
                                            .region = luaws_str_from(cases[i].region),
                                            .dualstack = cases[i].dualstack,
                                            .fips = cases[i].fips};
-    int rc = luaws_region_for_client(f->endpoints, &request, &arena, &r, &err);
+    int rc = luaws_region_for_client(f->part, &request, &arena, &r, &err);
     if (!cases[i].name) {
       assert_int_equal(rc, LUAWS_E_ENDPOINT);
       assert_string_equal(err.kind, cases[i].hostname);
@@ -119,8 +88,8 @@ static void knows_the_partition_of_a_region(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct luaws_error err = {0};
     struct luaws_str name = LUAWS_STR_NONE;
-    int rc = luaws_partition_for_region(f->endpoints, luaws_str_from(cases[i].region),
-                                        &name, &err);
+    int rc =
+        luaws_partition_for_region(f->part, luaws_str_from(cases[i].region), &name, &err);
     if (cases[i].partition) {
       assert_int_equal(rc, 0);
       assert_true(luaws_str_is(name, cases[i].partition));
@@ -141,7 +110,7 @@ static size_t count_regions(const struct luaws_node *endpoints,
 }
 
 static void lists_the_regions_of_a_service(void **state) {
-  const struct luaws_node *e = ((struct fixture *)*state)->endpoints;
+  const struct luaws_node *e = ((struct fixture *)*state)->part;
   struct luaws_str s3 = LUAWS_STR("s3");
   size_t regional = count_regions(e, (struct luaws_regions_query){.service = s3});
   size_t all = count_regions(
@@ -160,7 +129,7 @@ static void lists_the_regions_of_a_service(void **state) {
 }
 
 static void lists_partitions_and_their_suffixes(void **state) {
-  const struct luaws_node *e = ((struct fixture *)*state)->endpoints;
+  const struct luaws_node *e = ((struct fixture *)*state)->part;
   uint32_t count = 0;
   while (luaws_partition_at(e, count).ptr)
     count++;

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "endpoint_param.h"
+
 struct tool {
   struct luaws_section *partitions;
   struct luaws_section *endpoints;
@@ -81,26 +83,6 @@ static void answer_endpoint(struct tool *t, const struct luaws_endpoint *e, doub
   answer(t, map);
 }
 
-static struct luaws_endpoint_param make_param(struct tool *t,
-                                              const struct luaws_tree *v) {
-  struct luaws_endpoint_param p = {.name = v->key, .type = LUAWS_EP_OTHER};
-  if (v->kind == LUAWS_KIND_STRING) {
-    p.type = LUAWS_EP_STRING;
-    p.text = v->text;
-  } else if (v->kind == LUAWS_KIND_BOOLEAN) {
-    p.type = LUAWS_EP_BOOLEAN;
-    p.boolean = v->boolean;
-  } else if (v->kind == LUAWS_KIND_LIST) {
-    struct luaws_str *texts =
-        luaws_arena_alloc(&t->arena, (v->count + 1) * sizeof *texts);
-    p.type = LUAWS_EP_STRINGS;
-    for (const struct luaws_tree *i = v->first; i; i = i->next)
-      texts[p.text_count++] = i->text;
-    p.texts = texts;
-  }
-  return p;
-}
-
 static double now_us(void) {
   struct timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -112,7 +94,7 @@ static void resolve(struct tool *t, const struct luaws_tree *params, int64_t rep
       luaws_arena_alloc(&t->arena, (params->count + 1) * sizeof *list);
   size_t count = 0;
   for (const struct luaws_tree *v = params->first; v; v = v->next)
-    list[count++] = make_param(t, v);
+    list[count++] = make_param(&t->arena, v);
   struct luaws_arena arena = {0};
   struct luaws_endpoint e;
   struct luaws_error err = {0};
