@@ -58,8 +58,22 @@ local EXACT = {
   { "session:client([[dynamodbs", { "dynamodbstreams" }, "]]" },
   { "aws.resource('d", { "dynamodb" }, "'" },
   { "aws.session{ reg", { "region_name" }, " = " },
+  { "aws.client('s3', { config = { ret", { "retries" }, " = " },
+  { "aws.client('s3', { config = { retries = { mode = 'st", { "standard" }, "'" },
+  { "session:resource('s3', { config = { s3 = { addressing_style = 'p", { "path" }, "'" },
+  { "session:exp", { "explain" }, "" },
+  { "s3:generate_presigned_url('get_object', { E", { "ExpiresIn" }, " = " },
+  { "s3:generate_presigned_url('get_object', { Params = { Buc", { "Bucket" }, " = " },
+  { "s3:upload_file('a', 'b', 'c', { ", { "Callback", "Config", "ExtraArgs" }, " = " },
+  { "s3:upload_file('a', 'b', 'c', { ExtraArgs = { ContentT", { "ContentType" }, " = " },
+  { "bucket:download_file('a', 'b', { ExtraArgs = { Ver", { "VersionId" }, " = " },
+  { "bucket:upload_file('a', 'b', { Config = { multipart_c", { "multipart_chunksize" }, " = " },
+  { "s3:get_object{}.Body:", { "chunks", "close", "lines", "read" }, "" },
+  { "s3:select_object_content{}.Payload:", { "close", "events" }, "" },
+  { "s3:get_object{}.ResponseM", { "ResponseMetadata" }, "" },
+  { "s3:get_object{}.ResponseMetadata.H", { "HTTPHeaders", "HTTPStatusCode" }, "" },
   { "aws.client('s3', { endp", { "endpoint_url" }, " = " },
-  { "session:get_c", { "get_config_variable", "get_credentials" }, "" },
+  { "session:get_c", { "get_component", "get_config_variable", "get_credentials" }, "" },
   -- clients
   { "ec2:describe_instance_att", { "describe_instance_attribute" }, "" },
   { "ec2.describe_instance_att", { "describe_instance_attribute" }, "" },
@@ -97,12 +111,12 @@ local EXACT = {
   { "waiter:wait{ Inst", { "InstanceIds" }, " = " },
   { "waiter:", { "wait" }, "" },
   -- answers
-  { "ec2:describe_vpcs{}.", { "NextToken", "Vpcs" }, "" },
+  { "ec2:describe_vpcs{}.", { "NextToken", "ResponseMetadata", "Vpcs" }, "" },
   { "ec2:describe_instances().Reservations[1].Instances[1].State.", { "Code", "Name" }, "" },
   { "local r = ec2:describe_vpcs()\nr.V", { "Vpcs" }, "" },
   { "for _, vpc in ipairs(ec2:describe_vpcs().Vpcs) do print(vpc.Cidr", { "CidrBlock",
     "CidrBlockAssociationSet" }, "" },
-  { "for page in paginator:paginate{} do print(page.R", { "Reservations" }, "" },
+  { "for page in paginator:paginate{} do print(page.R", { "Reservations", "ResponseMetadata" }, "" },
   { "ec2:describe_instances{}.Reservations[1].Instances[1].State.Name == 'sto", { "stopped", "stopping" },
     "'" },
   -- resources
@@ -161,6 +175,23 @@ describe("completion", function()
       assert.is_true(names[name], name)
     end
     assert.is_true(#complete("ec2:", env) > 700)
+  end)
+
+  it("knows the keys of a client's config that botocore has, all of which are taken", function()
+    local python = assert(io.popen([[python3 -c "
+from botocore.config import Config
+print(*sorted(Config.OPTION_DEFAULTS))" ]]))
+    assert.equal(python:read("l"), table.concat((complete("aws.client('s3', { config = { ", env)), " "))
+    python:close()
+    for _, where in ipairs{ "", "s3 = { ", "retries = { ", "proxies_config = { " } do
+      for _, name in ipairs((complete("aws.client('s3', { config = { " .. where, env))) do
+        local config = { [name] = print }
+        local outer = where:match("%w+_?%w*")
+        local ok, err = pcall(aws.client, "s3", { config = outer and { [outer] = config } or config })
+        assert.is_false(ok)
+        assert.is_nil(tostring(err):find("nexpected keyword", 1, true), name)
+      end
+    end
   end)
 
   it("offers variables and keywords where anything may stand", function()

@@ -55,6 +55,18 @@ describe("help", function()
     end
     assert.equal("nothing is known of this number; help() tells what there is", help.text(1))
     assert.equal("nothing is known of this function; help() tells what there is", help.text(print))
+    assert.equal("aws.async.map is luaws's own: docs/ explains it; help() tells what this knows",
+      help.text("aws.async.map"))
+  end)
+
+  it("knows the methods of clients that nobody keeps, and those that no model has", function()
+    local function method(name)
+      return aws.client("s3", { region_name = "us-east-1" })[name]
+    end
+    assert.equal(help.text("s3.list_parts"), help.text(method("list_parts")))
+    local own = "s3:upload_file(…) is a method of luaws's own, which docs/ explains; "
+      .. "AWS has no such operation"
+    assert.same({ own, own }, { help.text("s3.upload_file"), help.text(method("upload_file")) })
   end)
 
   it("lists parameters, which of them are required, and what comes back", function()

@@ -86,6 +86,20 @@ local function set_up_serializer(made, info, emitter)
   end
 end
 
+--- Whose method a function is: the name of a service, and the method's.
+---@param method function
+---@return string|nil
+---@return string|nil
+function client.owner(method)
+  for _, class in pairs(classes) do
+    for name, known in pairs(class) do
+      if known == method then
+        return class._info.service_name, name
+      end
+    end
+  end
+end
+
 --- Makes a client of a session; session:client calls this.
 function client.new(session, name, opts)
   local made = core.client(session._core, name, opts)

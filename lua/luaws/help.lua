@@ -314,6 +314,10 @@ local function path_page(page, client, path)
     end
     return resource_member_page(page, thing, path[1])
   end
+  if type(rawget(core.client_class(client), name)) == "function" then
+    return page:line("%s:%s(…) is a method of luaws's own, which docs/ explains; AWS has no such operation",
+      core.client_info(client).service_name, name)
+  end
   local names = {}
   for known in pairs(core.methods(client)) do
     names[#names + 1] = known
@@ -332,6 +336,9 @@ end
 local function topic_page(page, topic)
   local path = split(topic)
   local service = table.remove(path, 1) or ""
+  if service == "aws" and #path > 0 then
+    return page:line("%s is luaws's own: docs/ explains it; help() tells what this knows", topic)
+  end
   local client = things.model_client(service)
   if client then
     return path_page(page, client, path)
@@ -339,17 +346,19 @@ local function topic_page(page, topic)
   complain(page, service, things.services())
 end
 
--- Which operation of which client a function is: clients that variables hold are asked.
+-- Which method of which client a function is: clients that variables hold are asked, then whoever made it.
 local function find_method(fn, env)
   for _, value in next, env do
     local thing = things.of_value(value)
     local class = thing and thing.kind == "client" and core.client_class(value)
     for name, method in pairs(class or {}) do
-      if method == fn and core.operation_for_method(value, name) then
+      if method == fn then
         return value, name
       end
     end
   end
+  local service, name = require("luaws.client").owner(fn)
+  return service and things.model_client(service), name
 end
 
 local function intro_page(page)
@@ -369,7 +378,7 @@ local function value_page(page, value, env)
   elseif type(value) == "function" then
     local client, name = find_method(value, env)
     if client then
-      return operation_page(page, client, name)
+      return path_page(page, client, { name })
     end
   elseif thing.kind == "client" then
     return service_page(page, value)

@@ -37,10 +37,10 @@ local function chain_start(list, stop)
   end
 end
 
--- The arguments of the call in the brackets at `open`, where they are plain strings.
+-- The arguments of the call in the brackets at `open`, which may be open still, where they are plain strings.
 local function literal_arguments(list, open)
   local args, n, i = {}, 1, open + 1
-  local stop = list[open].partner
+  local stop = list[open].partner or #list + 1
   while i < stop do
     local token = list[i]
     if is_symbol(token, ",") then
@@ -139,7 +139,9 @@ end
 
 local function argument(list, callee_end, n, env)
   local callee = thing_before(list, callee_end, env)
-  return callee and things.argument(callee, n)
+  local open = callee_end + 1
+  local args = callee and is_symbol(list[open], "(") and literal_arguments(list, open) or {}
+  return callee and things.argument(callee, n, args)
 end
 
 -- What the table at the bracket `open` is expected to be.

@@ -3,13 +3,17 @@
 ---   value         { value }                       whatever a variable holds
 ---   method        { owner, name }                 owner (a thing).name or owner:name
 ---   client        { client }
----   shape         { client, name }                a value of a modeled shape
+---   shape         { client, name, output }        a modeled value; output: an operation's answer
+---   body, events  { }                             a streamed payload, or a stream of events
+---   fields        { names }                       a table with these
 ---   paginator     { client, operation }           operation: its API name
 ---   waiter        { client, operation }
 ---   resource      { client, service, type }       type: nil for the service resource itself
 ---   collection    { client, service, type, operation }
 ---   items         { of }                          what iterating gives: of is a thing
 --- nil stands for what nobody knows.
+local options = require("luaws.repl.options")
+
 local things = {}
 
 local KIND_OF = {
@@ -18,33 +22,8 @@ local KIND_OF = {
 }
 local LAZY_MODULES = {
   async = true, dynamodb = true, errors = true, jmespath = true, pretty = true, stubber = true,
-  cloudfront_signer = true,
+  cloudfront_signer = true, progress = true,
 }
-local SESSION_METHODS = {
-  "client", "get_available_partitions", "get_available_regions", "get_available_resources",
-  "get_available_services", "get_config_variable", "get_credentials", "get_default_client_config",
-  "get_partition_for_region", "resolve_endpoint", "resource", "set_config_variable",
-  "set_default_client_config", "sign_request",
-}
-local SESSION_FIELDS = { "available_profiles", "events", "full_config", "profile_name", "region_name" }
-local CLIENT_METHODS = {
-  "can_paginate", "close", "generate_presigned_url", "get_paginator", "get_waiter",
-}
-local CLIENT_FIELDS = { "exceptions", "meta", "try", "waiter_names" }
-local META_FIELDS = {
-  "api_version", "config", "endpoint_url", "events", "method_to_api_mapping", "partition", "region_name",
-  "service_model", "service_name",
-}
-local SESSION_OPTIONS = {
-  "aws_access_key_id", "aws_account_id", "aws_secret_access_key", "aws_session_token", "data_path",
-  "profile_name", "region_name",
-}
-local CLIENT_OPTIONS = {
-  "api_version", "aws_access_key_id", "aws_account_id", "aws_secret_access_key", "aws_session_token",
-  "config", "endpoint_url", "region_name", "use_ssl", "verify",
-}
-local PAGINATION = { PaginationConfig = { "MaxItems", "PageSize", "StartingToken" } }
-local WAITING = { WaiterConfig = { "Delay", "MaxAttempts" } }
 
 local function core()
   return package.loaded["luaws.core"]
@@ -76,6 +55,15 @@ end
 
 local function shape_thing(client, name)
   return client and name and { kind = "shape", client = client, name = name } or nil
+end
+
+-- What an operation answers.
+local function output_thing(client, op)
+  local thing = op and shape_thing(client, op.output)
+  if thing then
+    thing.output = true
+  end
+  return thing
 end
 
 local function shape_of(thing)
@@ -355,8 +343,17 @@ end
 
 function MEMBER.shape(thing, name)
   local shape = shape_of(thing)
-  if shape and shape.type == "structure" then
-    return shape_thing(thing.client, shape.members[name])
+  if thing.output and name == "ResponseMetadata" then
+    return { kind = "fields", names = options.RESPONSE_METADATA }
+  elseif shape and shape.type == "structure" then
+    local member = shape_thing(thing.client, shape.members[name])
+    local inner = member and shape_of(member)
+    if inner and inner.eventstream then
+      return { kind = "events" }
+    elseif inner and inner.type == "blob" and thing.output and shape.payload == name then
+      return { kind = "body" }
+    end
+    return member
   elseif shape and shape.type == "map" then
     return shape_thing(thing.client, shape.value)
   end
@@ -403,7 +400,7 @@ function NAMES.module(thing)
 end
 
 function NAMES.session(_, methods)
-  return methods and SESSION_METHODS or SESSION_FIELDS
+  return methods and options.SESSION_METHODS or options.SESSION_FIELDS
 end
 
 function NAMES.client(thing, methods)
@@ -412,7 +409,7 @@ function NAMES.client(thing, methods)
   end
   -- After a dot the operations too: help(ec2.describe_instances).
   local names = sorted_keys(core().methods(thing.client))
-  local own_names = methods and CLIENT_METHODS or CLIENT_FIELDS
+  local own_names = methods and options.CLIENT_METHODS or options.CLIENT_FIELDS
   table.move(own_names, 1, #own_names, #names + 1, names)
   if not methods then
     return names
@@ -426,7 +423,7 @@ function NAMES.client(thing, methods)
 end
 
 function NAMES.meta()
-  return META_FIELDS
+  return options.META_FIELDS
 end
 
 function NAMES.exceptions(thing)
@@ -435,8 +432,22 @@ end
 
 function NAMES.shape(thing, methods)
   local shape = not methods and shape_of(thing)
-  return shape and shape.member_names or {}
+  local names = shape and shape.member_names or {}
+  if not methods and thing.output then
+    names[#names + 1] = "ResponseMetadata"
+  end
+  return names
 end
+
+function NAMES.fields(thing, methods)
+  return not methods and thing.names or {}
+end
+
+function NAMES.body(thing, methods)
+  return methods and options.BODY_METHODS[thing.kind] or {}
+end
+
+NAMES.events = NAMES.body
 
 function NAMES.paginator(_, methods)
   return methods and { "paginate" } or {}
@@ -498,11 +509,10 @@ function things.result(thing, args)
       local waiter = args[1] and modeled(client, "waiters", "waiters")[args[1]]
       return waiter and { kind = "waiter", client = client, operation = waiter.model.operation }
     end
-    local op = operation(client, name)
-    return op and shape_thing(client, op.output)
+    return output_thing(client, operation(client, name))
   elseif owner.kind == "paginator" and name == "paginate" and owner.client then
     local op = core().operation(owner.client, owner.operation)
-    return op and { kind = "items", of = shape_thing(owner.client, op.output) }
+    return op and { kind = "items", of = output_thing(owner.client, op) }
   elseif owner.kind == "collection" and CHAINING[name] then
     return owner
   elseif thing.makes then
@@ -527,13 +537,18 @@ local function operation_input(client, op, extra)
   return op and { shape = shape_thing(client, op.input), extra = extra } or nil
 end
 
-local function client_argument(client, name, n)
+local function client_argument(client, name, n, args)
   if name == "get_waiter" then
     return n == 1 and names_of(modeled(client, "waiters", "waiters")) or nil
   elseif name == "get_paginator" or name == "can_paginate" then
     return n == 1 and names_of(modeled(client, "paginators", "pagination")) or nil
   elseif name == "generate_presigned_url" then
-    return n == 1 and names_of(core().methods(client)) or nil
+    return n == 1 and names_of(core().methods(client))
+      or n == 2 and options.presign(args[1] and operation_input(client, operation(client, args[1]))) or nil
+  end
+  local transfer = options.transfer(name)
+  if transfer then
+    return n > 1 and transfer or nil
   end
   return n == 1 and operation_input(client, operation(client, name)) or nil
 end
@@ -543,26 +558,29 @@ end
 --- nobody knows.
 ---@param thing table
 ---@param n integer
+---@param args table the arguments that are plain strings, by their place
 ---@return table|nil
-function things.argument(thing, n)
+function things.argument(thing, n, args)
   if thing.kind ~= "method" then
     return nil
   end
   local owner, name = thing.owner, thing.name
   if opens_client(thing) and (name == "client" or name == "resource") then
-    return n == 1 and { names = things.services(name) } or n == 2 and { options = CLIENT_OPTIONS } or nil
+    return n == 1 and { names = things.services(name) } or n == 2 and options.CLIENT or nil
   elseif opens_client(thing) and (name == "session" or name == "setup_default_session") then
-    return n == 1 and { options = SESSION_OPTIONS } or nil
+    return n == 1 and options.SESSION or nil
   elseif opens_client(thing) and name == "get_available_regions" then
     return n == 1 and { names = things.services("client") } or nil
   elseif owner.kind == "client" then
-    return client_argument(owner.client, name, n)
+    return client_argument(owner.client, name, n, args)
   elseif owner.kind == "paginator" and name == "paginate" and owner.client then
-    return operation_input(owner.client, core().operation(owner.client, owner.operation), PAGINATION)
+    return operation_input(owner.client, core().operation(owner.client, owner.operation), options.PAGINATE)
   elseif owner.kind == "waiter" and name == "wait" and owner.client then
-    return operation_input(owner.client, core().operation(owner.client, owner.operation), WAITING)
+    return operation_input(owner.client, core().operation(owner.client, owner.operation), options.WAIT)
   elseif owner.kind == "collection" and name == "filter" then
     return operation_input(owner.client, core().operation(owner.client, owner.operation))
+  elseif owner.kind == "resource" and options.transfer(name) then
+    return n > 1 and options.transfer(name) or nil
   elseif thing.action and thing.action.request then
     return operation_input(owner.client, core().operation(owner.client, thing.action.request.operation))
   end
@@ -577,6 +595,8 @@ function things.within(expected, key)
     return nil
   elseif expected.extra and key and expected.extra[key] then
     return { options = expected.extra[key] }
+  elseif expected.inside and key and expected.inside[key] then
+    return expected.inside[key]
   elseif expected.options then
     return key == "region_name" and { names = things.regions() } or key == "profile_name"
       and { names = things.profiles() } or nil

@@ -36,6 +36,11 @@ local function names_of(...)
   return names
 end
 
+--- The keys of Config, sorted.
+function config.names()
+  return names_of(DEFAULTS, ALIASES)
+end
+
 local function check(name, value)
   local default = DEFAULTS[ALIASES[name] or name]
   if type(default) == "boolean" and name == "use_threads" then
@@ -90,7 +95,7 @@ function config.resolve(given)
   end
   for name, value in pairs(given or {}) do
     if DEFAULTS[name] == nil and not ALIASES[name] then
-      errors.raise("TypeError", "Config has %s", nearest.message(tostring(name), names_of(DEFAULTS, ALIASES)))
+      errors.raise("TypeError", "Config has %s", nearest.message(tostring(name), config.names()))
     end
     all[ALIASES[name] or name] = check(name, value)
   end
