@@ -45,14 +45,10 @@ static int io_error(struct luaws_error *err) {
   return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading: %s", strerror(errno));
 }
 
-ptrdiff_t l_reader_read(lua_State *L, int index, char *dst, size_t max,
-                        struct luaws_error *err) {
-  struct l_reader *r = check_reader(L, index);
-  if (r->fd < 0 || (r->io && !r->io->closef))
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the file is closed");
-  size_t ahead = r->io ? read_ahead(r->io->f) : 0;
-  if (ahead) return (ptrdiff_t)fread(dst, 1, ahead < max ? ahead : max, r->io->f);
-  struct pollfd p = {.fd = r->fd, .events = POLLIN};
+ptrdiff_t l_read_now(int fd, FILE *io, char *dst, size_t max, struct luaws_error *err) {
+  size_t ahead = io ? read_ahead(io) : 0;
+  if (ahead) return (ptrdiff_t)fread(dst, 1, ahead < max ? ahead : max, io);
+  struct pollfd p = {.fd = fd, .events = POLLIN};
   int ready;
   do {
     ready = poll(&p, 1, 0);
@@ -61,10 +57,18 @@ ptrdiff_t l_reader_read(lua_State *L, int index, char *dst, size_t max,
   if (ready == 0) return LUAWS_READ_AGAIN;
   ptrdiff_t n;
   do {
-    n = read(r->fd, dst, max);
+    n = read(fd, dst, max);
   } while (n < 0 && errno == EINTR);
   if (n >= 0) return n;
   return errno == EAGAIN ? LUAWS_READ_AGAIN : io_error(err);
+}
+
+ptrdiff_t l_reader_read(lua_State *L, int index, char *dst, size_t max,
+                        struct luaws_error *err) {
+  struct l_reader *r = check_reader(L, index);
+  if (r->fd < 0 || (r->io && !r->io->closef))
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "the file is closed");
+  return l_read_now(r->fd, r->io ? r->io->f : NULL, dst, max, err);
 }
 
 int l_reader_fd(lua_State *L, int index) {

@@ -5,8 +5,14 @@
 
 #include <lua.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
+
+/* Puts at most max bytes of a descriptor, and of what stdio (or NULL) has read ahead of
+   it, at dst: their number, 0 at the end, LUAWS_READ_AGAIN when there is nothing now, or
+   LUAWS_E_IO. */
+ptrdiff_t l_read_now(int fd, FILE *io, char *dst, size_t max, struct luaws_error *err);
 
 /* Puts at most max bytes of the reader at the stack index at dst: their number, 0 at the
    end, LUAWS_READ_AGAIN when there is nothing now, or LUAWS_E_IO. */

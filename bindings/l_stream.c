@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "l_piece.h"
-
 #include "l_core.h"
+#include "l_piece.h"
+#include "l_reader.h"
 #include "l_text.h"
 
 #define FILE_TYPE "luaws.file"
@@ -191,7 +191,7 @@ static int stream_string(lua_State *L, int index, struct luaws_stream *out,
   return 0;
 }
 
-/* A pipe, a terminal: read as it comes. */
+/* A pipe, a terminal: read as it comes, never waited for here. */
 static ptrdiff_t pipe_read(void *owner, char *dst, size_t max, struct luaws_error *err) {
   struct l_source *s = owner;
   if (!lua_checkstack(s->L, 1)) return luaws_error_memory(err);
@@ -200,12 +200,7 @@ static ptrdiff_t pipe_read(void *owner, char *dst, size_t max, struct luaws_erro
   lua_pop(s->L, 1);
   if (!file->closef)
     return luaws_error_set(err, LUAWS_E_IO, "IOError", "the body's file was closed");
-  size_t n = fread(dst, 1, max, file->f);
-  if (n == 0 && ferror(file->f)) {
-    return luaws_error_set(err, LUAWS_E_IO, "IOError", "reading the body: %s",
-                           strerror(errno));
-  }
-  return (ptrdiff_t)n;
+  return l_read_now(fileno(file->f), file->f, dst, max, err);
 }
 
 /* An io file: from where it stands to its end. */
@@ -228,8 +223,11 @@ static int stream_io_file(lua_State *L, int index, struct luaws_stream *out,
                                  .fd = fileno(file->f),
                                  .offset = at};
   } else {
-    *out = (struct luaws_stream){
-        .kind = LUAWS_STREAM_FUNCTION, .length = -1, .read = pipe_read};
+    *out = (struct luaws_stream){.kind = LUAWS_STREAM_FUNCTION,
+                                 .length = -1,
+                                 .fd = fileno(file->f),
+                                 .waits = true,
+                                 .read = pipe_read};
   }
   out->release = source_release;
   out->owner = s;

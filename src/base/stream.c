@@ -1,10 +1,11 @@
 #include "base/stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, char *dst,
+ptrdiff_t luaws_stream_take(const struct luaws_stream *s, int64_t *position, char *dst,
                             size_t max, struct luaws_error *err) {
   if (s->length >= 0 && s->kind != LUAWS_STREAM_NONE) {
     int64_t left = s->length - *position;
@@ -41,6 +42,17 @@ ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, cha
   return n;
 }
 
+ptrdiff_t luaws_stream_read(const struct luaws_stream *s, int64_t *position, char *dst,
+                            size_t max, struct luaws_error *err) {
+  if (!s->waits) return luaws_stream_take(s, position, dst, max, err);
+  ptrdiff_t n;
+  while ((n = luaws_stream_take(s, position, dst, max, err)) == LUAWS_READ_AGAIN) {
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    poll(&p, 1, -1);
+  }
+  return n;
+}
+
 int luaws_stream_rewind(const struct luaws_stream *s, int64_t *position,
                         struct luaws_error *err) {
   if (*position == 0) return 0;
@@ -61,32 +73,34 @@ static void free_bytes(void *owner) {
   free(owner);
 }
 
-int luaws_stream_keep(struct luaws_stream *s, struct luaws_error *err) {
+int luaws_stream_keep(struct luaws_stream *s, struct luaws_buf *so_far,
+                      struct luaws_error *err) {
   enum { PIECE = 64 * 1024 };
   if (s->kind != LUAWS_STREAM_FUNCTION || s->rewind) return 0;
-  struct luaws_buf all = {0};
   char *piece = malloc(PIECE);
-  int64_t position = 0;
+  int64_t position = (int64_t)so_far->len;
   ptrdiff_t n = piece ? 1 : luaws_error_memory(err);
   while (n > 0) {
-    n = luaws_stream_read(s, &position, piece, PIECE, err);
-    if (n > 0) luaws_buf_append(&all, piece, (size_t)n);
+    n = luaws_stream_take(s, &position, piece, PIECE, err);
+    if (n > 0) luaws_buf_append(so_far, piece, (size_t)n);
   }
   free(piece);
-  if (n == 0 && all.failed) n = luaws_error_memory(err);
+  if (n == LUAWS_READ_AGAIN) return LUAWS_READ_AGAIN;
+  if (n == 0 && so_far->failed) n = luaws_error_memory(err);
   if (n < 0) {
-    luaws_buf_clear(&all);
+    luaws_buf_clear(so_far);
     return (int)n;
   }
   luaws_stream_release(s);
-  struct luaws_str bytes = luaws_buf_str(&all);
+  struct luaws_str bytes = luaws_buf_str(so_far);
   *s = (struct luaws_stream){
       .kind = LUAWS_STREAM_BYTES,
       .length = (int64_t)bytes.len,
       .bytes = bytes,
       .release = free_bytes,
-      .owner = all.ptr,
+      .owner = so_far->ptr,
   };
+  *so_far = (struct luaws_buf){0};
   return 0;
 }
 

@@ -82,7 +82,7 @@ static int sign_v4(struct luaws_call *call, const struct luaws_creds *keys,
     call->features |= luaws_feature_bit(LUAWS_FEATURE_SIGV4A);
   /* What has to be hashed is read before it is sent. */
   bool hash = o.payload == LUAWS_PAYLOAD_SIGNED && !call->body_sha256.ptr;
-  int rc = hash ? luaws_stream_keep(&call->request.body, err) : 0;
+  int rc = hash ? luaws_stream_keep(&call->request.body, &call->kept_body, err) : 0;
   if (rc == 0) rc = luaws_sigv4_sign(&call->request, keys, &o, err);
   return rc || !events ? rc : luaws_call_begin_event_signing(call, &o, err);
 }

@@ -99,9 +99,22 @@ static int find_account(struct luaws_call *call, struct luaws_error *err) {
   return 0;
 }
 
+static void body_ready(void *arg) {
+  struct luaws_call *call = arg;
+  call->more_body = NULL;
+  luaws_call_ready(call);
+}
+
+static int wait_for_body(struct luaws_call *call, struct luaws_error *err) {
+  call->more_body = luaws_when_ready(call->client->session->loop, call->request.body.fd,
+                                     false, body_ready, call, err);
+  return call->more_body ? LUAWS_CALL_WAITS : err->code;
+}
+
 static int sign(struct luaws_call *call, struct luaws_error *err) {
   call->plain_query = call->request.query;
   int rc = luaws_call_sign(call, err);
+  if (rc == LUAWS_READ_AGAIN) return wait_for_body(call, err);
   if (rc || call->presign) return rc;
   rc = luaws_call_complete_user_agent(call, err);
   return rc ? rc : luaws_call_mark_attempt(call, err);
@@ -221,6 +234,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
       break;
     case SIGN:
       rc = sign(call, &err);
+      if (rc == LUAWS_CALL_WAITS) break;
       if (rc == 0 && call->monitored) luaws_monitor_attempt_begins(call);
       if (rc || call->presign) {
         call->stage = FINISHED;
@@ -300,6 +314,8 @@ static void finish(struct luaws_call *call) {
   if (call->credentials_waiter.chain)
     luaws_chain_waiter_cancel(&call->credentials_waiter);
   if (call->timer) luaws_timer_cancel(call->timer);
+  luaws_when_ready_cancel(call->more_body);
+  luaws_buf_clear(&call->kept_body);
   luaws_exchange_free(call->exchange);
   luaws_duplex_free(call->duplex);
   luaws_event_sender_free(call->sender);

@@ -81,7 +81,9 @@ struct luaws_call {
   struct luaws_request request;
   uint64_t told_features; /* those in its User-Agent */
   struct luaws_buf body;
-  struct luaws_str body_sha256; /* in hex, where it was read beforehand anyway */
+  struct luaws_buf kept_body; /* what was read of a pipe, while it is to be hashed */
+  struct luaws_when_ready *more_body; /* while it has nothing */
+  struct luaws_str body_sha256;       /* in hex, where it was read beforehand anyway */
   char invocation_id[37];
   char idempotency_token[37];
   struct luaws_str

@@ -16,6 +16,8 @@ struct aws_chunked {
   struct luaws_checksum *checksum;
   struct luaws_buf ready; /* what is to go out next */
   size_t at;
+  size_t
+      have; /* of the next chunk, behind the place for its size, while more is to come */
   bool ended;
 };
 
@@ -33,7 +35,7 @@ static int rewind_all(void *owner, struct luaws_error *err) {
   if (rc) return rc;
   luaws_checksum_reset(c->checksum);
   luaws_buf_reset(&c->ready);
-  c->at = 0;
+  c->at = c->have = 0;
   c->ended = false;
   return 0;
 }
@@ -48,21 +50,23 @@ static void append_trailer(struct aws_chunked *c) {
 }
 
 /* The next chunk, or the end, into `ready`. The size stands before the data, so the data
-   is read behind a place kept for it. */
+   is read behind a place kept for it. S3 takes no small chunks: one that is not full
+   waits for more. */
 static int next_chunk(struct aws_chunked *c, struct luaws_error *err) {
   luaws_buf_reset(&c->ready);
   c->at = 0;
   if (!luaws_buf_reserve(&c->ready, SIZE_LINE + CHUNK_BYTES + 2))
     return luaws_error_memory(err);
   char *data = c->ready.ptr + SIZE_LINE;
-  size_t have = 0;
-  while (have < CHUNK_BYTES) {
-    ptrdiff_t n =
-        luaws_stream_read(&c->body, &c->position, data + have, CHUNK_BYTES - have, err);
+  while (c->have < CHUNK_BYTES) {
+    ptrdiff_t n = luaws_stream_take(&c->body, &c->position, data + c->have,
+                                    CHUNK_BYTES - c->have, err);
     if (n < 0) return (int)n;
     if (n == 0) break;
-    have += (size_t)n;
+    c->have += (size_t)n;
   }
+  size_t have = c->have;
+  c->have = 0;
   if (have) {
     char line[SIZE_LINE + 1];
     int len = snprintf(line, sizeof line, "%zx\r\n", have);
@@ -136,7 +140,8 @@ int luaws_aws_chunked_wrap(struct luaws_stream *body,
                                 .rewind = again ? rewind_all : NULL,
                                 .release = release,
                                 .direct = knows_length(&c->body),
+                                .waits = c->body.waits,
                                 .owner = c,
-                                .fd = -1};
+                                .fd = c->body.waits ? c->body.fd : -1};
   return 0;
 }

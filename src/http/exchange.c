@@ -63,12 +63,18 @@ int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *reque
 
 /* ---- ending ---- */
 
-void luaws_exchange_finish(struct luaws_exchange *x) {
-  if (x->finished) return;
+static void end(struct luaws_exchange *x) {
   x->finished = true;
   luaws_alarm_stop(x->loop, &x->alarm);
+  luaws_when_ready_cancel(x->more);
+  x->more = NULL;
   luaws_pool_withdraw(x->pool, x);
   x->loop->under_way--;
+}
+
+void luaws_exchange_finish(struct luaws_exchange *x) {
+  if (x->finished) return;
+  end(x);
   if (!x->streamed) x->response.body = luaws_buf_str(&x->body);
   if (!x->done_told) x->done_due = true;
   if (x->streamed) x->progress_due = true;
@@ -137,12 +143,7 @@ void luaws_exchange_free(struct luaws_exchange *x) {
     *body = (struct luaws_stream){0};
     return;
   }
-  if (!x->finished) {
-    x->finished = true;
-    luaws_alarm_stop(x->loop, &x->alarm);
-    luaws_pool_withdraw(x->pool, x);
-    x->loop->under_way--;
-  }
+  if (!x->finished) end(x);
   luaws_ready_remove(&x->ready);
   if (x->pool) {
     if (x->next) x->next->prev = x->prev;
@@ -395,8 +396,15 @@ static void go_on(struct luaws_exchange *x) {
   if (code != CURLE_OK) end_in_failure(x, code);
 }
 
-/* Asks the stream function for more. Anything may happen to x meanwhile but its memory
-   stays. */
+static void on_more(void *arg) {
+  struct luaws_exchange *x = arg;
+  x->more = NULL;
+  x->fill_due = true;
+  luaws_ready_add(x->loop, &x->ready);
+}
+
+/* Asks the stream function for more, now or when it may have some: 0, LUAWS_READ_AGAIN,
+   or why there is none. Anything may happen to x meanwhile but its memory stays. */
 static int fill(struct luaws_exchange *x, struct luaws_error *err) {
   if (!x->fill && !(x->fill = malloc(LUAWS_FILL_BYTES))) return luaws_error_memory(err);
   /* With a Content-Length of the request's own, no more than that many bytes fit. */
@@ -404,7 +412,7 @@ static int fill(struct luaws_exchange *x, struct luaws_error *err) {
   if (x->body_length >= 0 && x->body_length - x->fill_end < (int64_t)max)
     max = (size_t)(x->body_length - x->fill_end);
   ptrdiff_t n =
-      max ? luaws_stream_read(&x->request->body, &x->fill_end, x->fill, max, err) : 0;
+      max ? luaws_stream_take(&x->request->body, &x->fill_end, x->fill, max, err) : 0;
   if (n < 0) return (int)n;
   x->fill_at = 0;
   x->fill_len = (size_t)n;
@@ -423,6 +431,11 @@ static void run_fill(struct luaws_exchange *x) {
   x->filling = true;
   int rc = fill(x, &err);
   x->filling = false;
+  if (rc == LUAWS_READ_AGAIN && !x->free_later && !x->finished) {
+    x->more = luaws_when_ready(x->loop, x->request->body.fd, false, on_more, x, &err);
+    if (x->more) return;
+    rc = err.code;
+  }
   if (x->free_later) {
     luaws_exchange_free(x);
   } else if (x->finished) { /* it failed meanwhile, and could not tell */

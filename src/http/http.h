@@ -108,7 +108,6 @@ int luaws_exchange_result(struct luaws_exchange *x, const struct luaws_response 
 /* Whether anything of the request's body was read. Not so where the answer came before.
  */
 bool luaws_exchange_has_read_body(const struct luaws_exchange *x);
-enum { LUAWS_READ_AGAIN = -100 };
 /* Streamed: at most max bytes; 0 at the end; LUAWS_READ_AGAIN when nothing is there yet
    (turn the loop); or a negative code: IncompleteReadError when the body ended early,
    ReadTimeoutError, ConnectionClosedError, … */

@@ -102,6 +102,7 @@ struct luaws_exchange {
   bool head_done; /* the final headers are there */
   bool finished;  /* libcurl is through with it, or it failed */
   bool recv_paused, send_paused;
+  struct luaws_when_ready *more; /* while its stream function has nothing */
   bool fill_ended;
   bool filling;    /* its stream function is being called */
   bool free_later; /* freed while filling, and the stream is an orphan */

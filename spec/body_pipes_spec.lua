@@ -1,0 +1,167 @@
+-- Bodies of calls that are pipes: the loop goes on while they have nothing.
+local aws = require("luaws")
+local child = require("spec.support.child")
+local server = require("spec.support.server")
+
+local SLOW = "sleep 0.2; printf 'one '; sleep 0.2; printf two"
+
+local folder, plain, secure
+
+local function client(peer, more)
+  local options = { endpoint_url = peer.url, verify = peer.ca, region_name = "us-east-1",
+    aws_access_key_id = "a", aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } }
+  for name, value in pairs(more or {}) do
+    options.config[name] = value
+  end
+  return aws.client("s3", options)
+end
+
+-- How often another task ran while fn did.
+local function others_during(fn)
+  local count = 0
+  aws.async.run(function()
+    local other = aws.async.spawn(function()
+      while true do
+        aws.async.sleep(0.01)
+        count = count + 1
+      end
+    end)
+    local _ <close> = setmetatable({}, { __close = function()
+      other:cancel()
+    end })
+    fn()
+  end)
+  return count
+end
+
+-- What the body of a request in chunks said.
+local function said(request)
+  if not request.headers["x-amz-trailer"] then
+    return request.body
+  end
+  local size, rest = request.body:match("^(%x+)\r\n(.*)$")
+  local stop = tonumber(size, 16)
+  assert.equal("\r\n0\r\nx-amz-checksum-crc32:", rest:sub(stop + 1, stop + 26))
+  return rest:sub(1, stop)
+end
+
+describe("a body that is a pipe lets other tasks go on while it has nothing", function()
+  setup(function()
+    plain, secure = server.start(), server.start{ tls = true }
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+  end)
+  before_each(function()
+    plain:clear()
+    secure:clear()
+  end)
+  teardown(function()
+    plain:stop()
+    secure:stop()
+    child.output{ "rm", "-rf", folder }
+  end)
+
+  local function process()
+    return assert(io.popen(SLOW))
+  end
+  local function fifo()
+    local name = folder .. "/fifo"
+    os.remove(name)
+    child.output{ "sh", "-c", ("mkfifo %s; (exec >%s; %s) 2>/dev/null >/dev/null </dev/null &"):format(name,
+      name, SLOW) }
+    return assert(io.open(name))
+  end
+  local function stdin_of(url)
+    return ([[
+      local aws = require("luaws")
+      local s3 = aws.client("s3", { endpoint_url = %q, region_name = "us-east-1", aws_access_key_id = "a",
+        aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } })
+      assert(io.read(2) == "o\n")
+      local count = 0
+      local other = aws.async.spawn(function()
+        while true do
+          aws.async.sleep(0.01)
+          count = count + 1
+        end
+      end)
+      aws.async.run(function()
+        s3:put_object{ Bucket = "b", Key = "k", Body = io.stdin }
+        other:cancel()
+      end)
+      print(count)
+    ]]):format(url)
+  end
+
+  for _, case in ipairs{
+    { "hashed beforehand, from a process", function() return plain end, process },
+    { "hashed beforehand, from a FIFO", function() return plain end, fifo },
+    { "sent as it comes, from a process", function() return secure end, process },
+    { "sent as it comes, from a FIFO", function() return secure end, fifo },
+    { "sent as it is, from a process", function() return secure end, process,
+      { request_checksum_calculation = "when_required" } },
+  } do
+    it(case[1], function()
+      local peer = case[2]()
+      peer:reply{ method = "PUT" }
+      local body <close> = case[3]()
+      local count = others_during(function()
+        client(peer, case[4]):put_object{ Bucket = "b", Key = "k", Body = body }
+      end)
+      assert.equal("one two", said(peer:last()))
+      assert.is_true(count >= 15, count)
+    end)
+  end
+
+  it("from standard input, behind what the script has read of it", function()
+    plain:reply{ method = "PUT" }
+    local build = os.getenv("LUAWS_BUILD") or "build"
+    local count = child.output{ "sh", "-c", ("(echo o; %s) | %s/luaws -e %s"):format(SLOW, build,
+      child.quote(stdin_of(plain.url))) }
+    assert.equal("one two", plain:last().body)
+    assert.is_true(tonumber(count) >= 15, count)
+  end)
+
+  it("and the call can be cancelled then", function()
+    for _, peer in ipairs{ plain, secure } do
+      peer:reply{ method = "PUT", always = true }
+      local silent = assert(io.popen("echo $$; exec sleep 9"))
+      local pid = silent:read("l")
+      local _, err = pcall(aws.async.timeout, 0.3, function()
+        client(peer):put_object{ Bucket = "b", Key = "k", Body = silent }
+      end)
+      assert.equal("TimeoutError", err.kind)
+      child.output{ "kill", pid }
+    end
+  end)
+
+  it("and what is sent is whole, however it comes", function()
+    local name = folder .. "/data"
+    child.output{ "sh", "-c", "head -c 1000000 /dev/urandom > " .. name }
+    local file <close> = assert(io.open(name, "rb"))
+    local data = file:read("a")
+    for _, peer in ipairs{ plain, secure } do
+      peer:reply{ method = "PUT" }
+      local body <close> = assert(io.popen(("head -c 1 %s; sleep 0.1; tail -c +2 %s | head -c 70000; "
+        .. "sleep 0.1; tail -c +70002 %s"):format(name, name, name)))
+      client(peer, { request_checksum_calculation = "when_required" }):put_object{ Bucket = "b", Key = "k",
+        Body = body }
+      assert.is_true(peer:last().body == data)
+    end
+    secure:reply{ method = "PUT" }
+    local body <close> = assert(io.popen(("head -c 9 %s; sleep 0.1; tail -c +10 %s"):format(name, name)))
+    client(secure):put_object{ Bucket = "b", Key = "k", Body = body }
+    local text, at, pieces, sizes = secure:last().body, 1, {}, {}
+    while true do
+      local size, start = text:match("^(%x+)\r\n()", at)
+      local length = tonumber(size, 16)
+      if length == 0 then
+        break
+      end
+      pieces[#pieces + 1], sizes[#sizes + 1] = text:sub(start, start + length - 1), length
+      at = start + length + 2
+    end
+    assert.is_true(table.concat(pieces) == data)
+    for i = 1, #sizes - 1 do -- S3 takes no small chunks but for the last
+      assert.is_true(sizes[i] >= 8192, sizes[i])
+    end
+  end)
+end)
