@@ -16,15 +16,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "l_error.h"
 
 #define TARGET_TYPE "luaws.target"
 #define FOLDER_TYPE "luaws.folder"
 
 /* Where a download is written to. In its user value the io file that it belongs to, where
-   there is one. */
+   there is one. A new file has no name until it is whole, so that nothing of it is left
+   whatever ends this process; where the file system knows no such files it has one beside
+   its own. */
 struct l_target {
   int fd;          /* -1 when closed */
+  char *name;      /* of a new file, to be; owned */
+  char *temporary; /* the one that it has now; owned, NULL for none */
   luaL_Stream *io; /* whose descriptor it is; NULL = ours */
   int pipe; /* -1, or that of a pipe anew: one that does not wait when it is full, which
                the pipe itself may be meant to for others that have it */
@@ -35,19 +40,23 @@ static struct l_target *check_target(lua_State *L, int index) {
   return luaL_checkudata(L, index, TARGET_TYPE);
 }
 
-static int target_close(lua_State *L) {
-  struct l_target *t = check_target(L, 1);
-  int fd = t->fd;
+/* 0, or why not. What is not whole goes. */
+static int close_target(struct l_target *t) {
+  int fd = t->fd, why = 0;
   t->fd = -1;
   if (t->pipe >= 0) close(t->pipe);
   t->pipe = -1;
-  if (fd >= 0 && !t->io && close(fd) != 0) {
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(errno));
-    return 2;
-  }
-  lua_pushboolean(L, 1);
-  return 1;
+  if (fd >= 0 && !t->io && close(fd) != 0) why = errno;
+  if (t->temporary) unlink(t->temporary);
+  free(t->temporary);
+  free(t->name);
+  t->temporary = t->name = NULL;
+  return why;
+}
+
+static int target_close(lua_State *L) {
+  close_target(check_target(L, 1));
+  return 0;
 }
 
 static int io_error(struct luaws_error *err) {
@@ -123,22 +132,130 @@ static int target_of_io(lua_State *L, luaL_Stream *io, bool in_order) {
   return 1;
 }
 
+/* ---- new files ---- */
+
+enum { MAX_NAME = 255, SUFFIX = 9 };
+
+/* How much of the path is its folder, with the last slash. */
+static size_t folder_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Another name in the same folder, as "name.1A2B3C4D"; NULL without memory. */
+static char *name_beside(const char *path) {
+  size_t folder = folder_length(path), base = strlen(path + folder);
+  if (base > MAX_NAME - SUFFIX) base = MAX_NAME - SUFFIX;
+  uint32_t number = 0;
+  luaws_random_bytes(&number, sizeof number);
+  char *name = malloc(folder + base + SUFFIX + 1);
+  if (name) sprintf(name, "%.*s.%08X", (int)(folder + base), path, (unsigned)number);
+  return name;
+}
+
+static void own_name(const struct l_target *t, char name[64]) {
+  snprintf(name, 64, "/proc/self/fd/%d", t->fd);
+}
+
+/* False where there are no files without names, or none that get one later. */
+static bool make_nameless(struct l_target *t) {
+  size_t folder = folder_length(t->name);
+  char after = t->name[folder], own[64];
+  t->name[folder] = 0;
+  t->fd = open(folder ? t->name : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  t->name[folder] = after;
+  if (t->fd < 0) return false;
+  own_name(t, own);
+  if (access(own, F_OK) == 0) return true;
+  close(t->fd);
+  t->fd = -1;
+  return false;
+}
+
+enum { TRIES = 5 };
+
+/* 0, or why not. */
+static int make_beside(struct l_target *t) {
+  int why = EEXIST;
+  for (int i = 0; i < TRIES && why == EEXIST; i++) {
+    t->temporary = name_beside(t->name);
+    if (!t->temporary) return ENOMEM;
+    t->fd = open(t->temporary, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);
+    if (t->fd >= 0) return 0;
+    why = errno;
+    free(t->temporary);
+    t->temporary = NULL;
+  }
+  return why;
+}
+
+/* A name for one without: there is no way to give it one that is taken. */
+static int name_it(struct l_target *t) {
+  char own[64];
+  own_name(t, own);
+  int why = EEXIST;
+  for (int i = 0; i < TRIES && why == EEXIST; i++) {
+    char *name = name_beside(t->name);
+    if (!name) return ENOMEM;
+    why = linkat(AT_FDCWD, own, AT_FDCWD, name, AT_SYMLINK_FOLLOW) ? errno : 0;
+    if (why)
+      free(name);
+    else
+      t->temporary = name;
+  }
+  return why;
+}
+
+/* target:commit(): a new file is whole and takes its place. true, or nil and why not. */
+static int target_commit(lua_State *L) {
+  struct l_target *t = check_target(L, 1);
+  luaL_argcheck(L, t->name && t->fd >= 0, 1, "no new file");
+  lua_pushnil(L);
+  int why = t->temporary ? 0 : name_it(t);
+  int fd = t->fd;
+  t->fd = -1;
+  if (close(fd) != 0 && !why) why = errno;
+  if (!why && rename(t->temporary, t->name) != 0) why = errno;
+  if (why) {
+    lua_pushfstring(L, "%s: %s", t->name, strerror(why));
+  } else {
+    free(t->temporary); /* it is not called so any more */
+    t->temporary = NULL;
+  }
+  close_target(t);
+  if (why) return 2;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int target_new_file(lua_State *L, const char *path) {
+  struct l_target *t = lua_newuserdatauv(L, sizeof *t, 0);
+  *t = (struct l_target){.fd = -1, .pipe = -1};
+  luaL_setmetatable(L, TARGET_TYPE);
+  t->name = strdup(path);
+  if (!t->name) return luaL_error(L, "not enough memory");
+  int why = make_nameless(t) ? 0 : make_beside(t);
+  if (!why) return 1;
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s", path, strerror(why));
+  return 2;
+}
+
 /* core.target(io file [, "in order"]), core.target(path, "new" | "special") → what
-   body:save writes to: an io file, a file that is made and must not be there before, or
-   one that is there and not regular. nil, why, and whether it is a FIFO that nobody reads
-   yet. */
+   body:save writes to: an io file, one that takes the place of this name when it is
+   whole, or one that is there and not regular. nil, why, and whether it is a FIFO that
+   nobody reads yet. */
 static int target_new(lua_State *L) {
   luaL_Stream *io = luaL_testudata(L, 1, LUA_FILEHANDLE);
   if (io) return target_of_io(L, io, !lua_isnoneornil(L, 2));
   l_core_check_files(L);
   static const char *const kinds[] = {"new", "special", NULL};
   const char *path = luaL_checkstring(L, 1);
-  bool fresh = luaL_checkoption(L, 2, NULL, kinds) == 0;
-  struct l_target *t = lua_newuserdatauv(L, sizeof *t, 1);
-  *t = (struct l_target){.fd = -1, .in_order = !fresh, .pipe = -1};
+  if (luaL_checkoption(L, 2, NULL, kinds) == 0) return target_new_file(L, path);
+  struct l_target *t = lua_newuserdatauv(L, sizeof *t, 0);
+  *t = (struct l_target){.fd = -1, .in_order = true, .pipe = -1};
   luaL_setmetatable(L, TARGET_TYPE);
-  t->fd =
-      open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL : O_NONBLOCK), 0666);
+  t->fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
   if (t->fd >= 0) return 1;
   int why = errno;
   struct stat st;
@@ -280,8 +397,10 @@ void l_files_open(lua_State *L) {
                                        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", target_close}, {"__close", target_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"in_order", target_in_order}, {"close", target_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"in_order", target_in_order},
+                                     {"commit", target_commit},
+                                     {"close", target_close},
+                                     {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, TARGET_TYPE);
   luaL_setfuncs(L, metamethods, 0);

@@ -9,7 +9,6 @@ local errors = require("luaws.errors")
 
 local sink = {}
 
-local MAX_NAME = 255
 local FIFO_S = 0.02
 
 local Target = {}
@@ -21,15 +20,11 @@ end
 
 --- It is whole.
 function Target:finish(size)
-  if self._temporary then
-    local ok, why = self._target:close()
-    if ok then
-      ok, why = os.rename(self._temporary, self._name)
-    end
+  if self._new then
+    local ok, why = self._target:commit()
     if not ok then
-      errors.raise("IOError", "%s: %s", self._name, why)
+      errors.raise("IOError", "%s", why)
     end
-    self._temporary = nil
   elseif self._io and not self.in_order then
     self._io:seek("set", size)
   end
@@ -38,10 +33,6 @@ end
 --- It is over; what is not whole goes.
 function Target:close()
   self._target:close() -- which leaves an io file open
-  if self._temporary then
-    os.remove(self._temporary)
-    self._temporary = nil
-  end
 end
 
 local function new_target(target, fields)
@@ -66,12 +57,6 @@ end
 function Writer.finish() end
 function Writer.close() end
 
-local function temporary(name)
-  local folder, base = name:match("^(.*/)([^/]*)$")
-  local suffix = (".%08X"):format(math.random(0, 0xFFFFFFFF))
-  return (folder or "") .. (base or name):sub(1, MAX_NAME - #suffix) .. suffix
-end
-
 --- The file of this name. It is there as before until the download is whole. What is no regular file is
 --- written to as it is, in order.
 function sink.of_name(name)
@@ -93,18 +78,11 @@ function sink.of_name(name)
     end
     return new_target(target, {})
   end
-  local target, why, path
-  for _ = 1, 3 do
-    path = temporary(name)
-    target, why = core.target(path, "new")
-    if target or core.file_status(path, "link") == nil then
-      break
-    end
-  end
+  local target, why = core.target(name, "new")
   if not target then
     errors.raise("IOError", "%s", why)
   end
-  return new_target(target, { _name = name, _temporary = path })
+  return new_target(target, { _new = true })
 end
 
 --- An io file, a function that takes strings, or an object with a write method.
