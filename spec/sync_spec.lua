@@ -1,5 +1,6 @@
 -- Folders to and from a bucket of moto's.
 local aws = require("luaws")
+local child = require("spec.support.child")
 local glob = require("luaws.transfer.glob")
 local moto = require("spec.support.moto")
 
@@ -8,13 +9,14 @@ local s3 = aws.resource("s3", { endpoint_url = moto.url, region_name = "us-east-
 local client, bucket, folder = s3.meta.client, nil, nil
 
 local function write(name, data)
-  os.execute(("mkdir -p '%s/%s'"):format(folder, name:match("^(.*)/") or ""))
+  child.output{ "mkdir", "-p", folder .. "/" .. (name:match("^(.*)/") or "") }
   local file <close> = assert(io.open(folder .. "/" .. name, "wb"))
   assert(file:write(data or name))
 end
 
 local function files(under)
-  local list <close> = assert(io.popen(("cd '%s' && find %s -type f | sort"):format(folder, under)))
+  local command = "cd %s && find %s -type f | sort"
+  local list <close> = assert(io.popen(command:format(child.quote(folder), under)))
   local found = {}
   for name in list:lines() do
     local file <close> = assert(io.open(folder .. "/" .. name, "rb"))
@@ -59,11 +61,10 @@ describe("a folder", function()
     moto.reset()
     client:create_bucket{ Bucket = "bucket" }
     bucket = s3:Bucket("bucket")
-    local made <close> = io.popen("mktemp -d")
-    folder = made:read("l")
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
   end)
   after_each(function()
-    os.execute(("rm -rf '%s'"):format(folder))
+    child.output{ "rm", "-rf", folder }
   end)
 
   it("is uploaded and downloaded, with progress over all of it", function()
@@ -180,7 +181,7 @@ describe("a folder", function()
     write("elsewhere/old")
     write("out/within/old")
     local links = "cd %s/out && ln -s ../elsewhere away && ln -s within near && ln -s ../elsewhere/old file"
-    os.execute(links:format(folder))
+    os.execute(links:format(child.quote(folder)))
     put("away/x")
     local before = files(".")
     for _, method in ipairs{ "download_dir", "sync" } do
@@ -212,7 +213,8 @@ describe("a folder", function()
 
   it("is walked through links, but not in circles", function()
     write("in/x/a")
-    os.execute(("cd '%s/in' && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"):format(folder))
+    local links = "cd %s/in && ln -s x y && ln -s .. x/up && ln -s nowhere z && mkfifo pipe"
+    os.execute(links:format(child.quote(folder)))
     assert.same({ "x/a", "y/a" }, bucket:upload_dir(folder .. "/in").files)
   end)
 

@@ -14,13 +14,18 @@ local function path(name)
   return folder .. "/" .. name
 end
 
+-- For the shell.
+local function quoted(name)
+  return child.quote(path(name))
+end
+
 local function shell(command, ...)
   assert(os.execute(command:format(...)))
 end
 
 -- The SHA-256 of an object, of a file.
 local function stored(key)
-  local pipe = assert(io.popen("sha256sum > " .. path("sum"), "w"))
+  local pipe = assert(io.popen("sha256sum > " .. quoted("sum"), "w"))
   for chunk in s3:get_object{ Bucket = "bucket", Key = key }.Body:chunks() do
     pipe:write(chunk)
   end
@@ -55,20 +60,21 @@ describe("a transfer", function()
     moto.reset()
     s3:create_bucket{ Bucket = "bucket" }
     folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
-    shell("head -c %d /dev/urandom > %s", 6 * MiB, path("in"))
+    shell("head -c %d /dev/urandom > %s", 6 * MiB, quoted("in"))
   end)
   after_each(function()
     assert.is_nil(s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads)
-    os.execute("rm -rf " .. folder)
+    child.output{ "rm", "-rf", folder }
   end)
 
   local slow = "(sleep 0.2; head -c 3000000 %s; sleep 0.2; tail -c +3000001 %s)"
   local sources = {
     { "a process", function()
-      return assert(io.popen(slow:format(path("in"), path("in"))))
+      return assert(io.popen(slow:format(quoted("in"), quoted("in"))))
     end },
     { "a FIFO that nobody writes to yet", function()
-      shell("mkfifo %s && (%s > %s &)", path("fifo"), slow:format(path("in"), path("in")), path("fifo"))
+      shell("mkfifo %s && (%s > %s &)", quoted("fifo"), slow:format(quoted("in"), quoted("in")),
+        quoted("fifo"))
       return path("fifo")
     end },
   }
@@ -88,11 +94,11 @@ describe("a transfer", function()
   end
 
   it("from a pipe that is silent can be cancelled, and leaves nothing", function()
-    local silent <close> = assert(io.popen(("head -c %d %s; sleep 3"):format(6 * MiB, path("in"))))
+    local silent <close> = assert(io.popen(("head -c %d %s; sleep 3"):format(6 * MiB, quoted("in"))))
     local _, err = pcall(aws.async.timeout, 0.5, s3.upload_fileobj, s3, silent, "bucket", "key",
       { Config = FIVE })
     assert.equal("TimeoutError", err.kind)
-    shell("mkfifo %s", path("fifo"))
+    shell("mkfifo %s", quoted("fifo"))
     _, err = pcall(aws.async.timeout, 0.2, s3.upload_file, s3, path("fifo"), "bucket", "key")
     assert.equal("TimeoutError", err.kind)
     assert.is_nil(s3:list_objects_v2{ Bucket = "bucket" }.Contents)
@@ -105,15 +111,15 @@ describe("a transfer", function()
         aws_access_key_id = "a", aws_secret_access_key = "b" })
       s3:upload_fileobj(io.stdin, "bucket", "key")
     ]]):format(moto.url)
-    shell("(echo a line; cat %s) | %s/luaws -e %s", path("in"), build, child.quote(script))
+    shell("(echo a line; cat %s) | %s/luaws -e %s", quoted("in"), build, child.quote(script))
     assert.equal(sum_of("in"), stored("key"))
   end)
 
   it("to a FIFO lets other tasks go on until somebody reads it, and while it is full", function()
     s3:upload_file(path("in"), "bucket", "key")
     for _, config in ipairs{ {}, { multipart_threshold = MiB, multipart_chunksize = MiB } } do
-      shell("rm -f %s; mkfifo %s; ((sleep 0.2; exec <%s; sleep 0.2; cat > %s; echo > %s) &)", path("fifo"),
-        path("fifo"), path("fifo"), path("out"), path("done"))
+      shell("rm -f %s; mkfifo %s; ((sleep 0.2; exec <%s; sleep 0.2; cat > %s; echo > %s) &)", quoted("fifo"),
+        quoted("fifo"), quoted("fifo"), quoted("out"), quoted("done"))
       local count = others_during(function()
         s3:download_file("bucket", "key", path("fifo"), { Config = config })
       end)
@@ -128,7 +134,7 @@ describe("a transfer", function()
 
   it("to a process that reads slowly lets other tasks go on, and the process sees the end", function()
     s3:upload_file(path("in"), "bucket", "key")
-    local pipe = assert(io.popen(("sleep 0.3; cat > %s"):format(path("out")), "w"))
+    local pipe = assert(io.popen(("sleep 0.3; cat > %s"):format(quoted("out")), "w"))
     local count = others_during(function()
       s3:download_fileobj("bucket", "key", pipe)
     end)
@@ -138,7 +144,7 @@ describe("a transfer", function()
   end)
 
   it("of parts that are too large for memory keeps them in files without names", function()
-    shell("head -c %d /dev/urandom > %s", 45 * MiB, path("in"))
+    shell("head -c %d /dev/urandom > %s", 45 * MiB, quoted("in"))
     local config = { multipart_threshold = 41 * MiB, multipart_chunksize = 41 * MiB }
     local function from_function()
       local file = assert(io.open(path("in"), "rb"))
@@ -146,13 +152,14 @@ describe("a transfer", function()
         return file:read(3333333)
       end
     end
-    for _, source in ipairs{ assert(io.popen("cat " .. path("in"))), from_function() } do
+    for _, source in ipairs{ assert(io.popen("cat " .. quoted("in"))), from_function() } do
       s3:upload_fileobj(source, "bucket", "key", { Config = config })
       assert.equal(sum_of("in"), stored("key"))
       assert.matches("%-2", s3:head_object{ Bucket = "bucket", Key = "key" }.ETag)
     end
-    shell("cat %s | head -c %d > %s", path("in"), 40 * MiB, path("less"))
-    s3:upload_fileobj(io.popen("cat " .. path("less")), "bucket", "key", { Config = config }) -- in one piece
+    shell("cat %s | head -c %d > %s", quoted("in"), 40 * MiB, quoted("less"))
+    -- In one piece:
+    s3:upload_fileobj(io.popen("cat " .. quoted("less")), "bucket", "key", { Config = config })
     assert.equal(sum_of("less"), stored("key"))
   end)
 

@@ -1,5 +1,6 @@
 -- Transfers against moto: sizes around every threshold, every kind of source and sink, arguments.
 local aws = require("luaws")
+local child = require("spec.support.child")
 local moto = require("spec.support.moto")
 local MiB = 1024 * 1024
 local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
@@ -10,6 +11,11 @@ local folder
 
 local function path(name)
   return folder .. "/" .. name
+end
+
+-- For the shell.
+local function quoted(name)
+  return child.quote(path(name))
 end
 
 -- Bytes that differ from place to place.
@@ -37,7 +43,7 @@ local function stored(key)
 end
 
 local function names()
-  local list <close> = assert(io.popen("ls -A " .. folder))
+  local list <close> = assert(io.popen("ls -A " .. child.quote(folder)))
   local found = {}
   for name in list:lines() do
     found[#found + 1] = name
@@ -49,13 +55,12 @@ describe("transfers", function()
   before_each(function()
     moto.reset()
     s3:create_bucket{ Bucket = "bucket" }
-    local made <close> = io.popen("mktemp -d")
-    folder = made:read("l")
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
   end)
 
   after_each(function()
     assert.is_nil(s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads)
-    os.execute("rm -rf " .. folder)
+    child.output{ "rm", "-rf", folder }
   end)
 
   for _, size in ipairs{ 0, 1, 5 * MiB - 1, 5 * MiB, 5 * MiB + 1, 10 * MiB, 12 * MiB + 5 } do
@@ -91,7 +96,7 @@ describe("transfers", function()
     end }
     local sources = {
       regular = assert(io.open(name, "rb")),
-      piped = assert(io.popen("cat " .. name)),
+      piped = assert(io.popen("cat " .. child.quote(name))),
       called = (function()
         local file = assert(io.open(name, "rb"))
         return function()
@@ -119,8 +124,8 @@ describe("transfers", function()
   end)
 
   it("send what comes out of a named pipe", function()
-    os.execute(("mkfifo %s && (cat %s > %s &)"):format(path("fifo"), write("in", bytes(6 * MiB)),
-      path("fifo")))
+    os.execute(("mkfifo %s && (cat %s > %s &)"):format(quoted("fifo"), child.quote(write("in",
+      bytes(6 * MiB))), quoted("fifo")))
     s3:upload_file(path("fifo"), "bucket", "key", { Config = FIVE })
     assert.is_true(stored("key") == bytes(6 * MiB))
   end)
@@ -148,7 +153,7 @@ describe("transfers", function()
     end }, { Config = small })
     assert.is_true(table.concat(pieces) == data)
 
-    local pipe = assert(io.popen("cat > " .. path("piped"), "w"))
+    local pipe = assert(io.popen("cat > " .. quoted("piped"), "w"))
     s3:download_fileobj("bucket", "key", pipe, { Config = small })
     pipe:close()
     assert.is_true(read("piped") == data)
@@ -166,7 +171,8 @@ describe("transfers", function()
       io.write(">")
     ]]):format(moto.url)
     for _, into in ipairs{ "> ", "| cat > " } do
-      os.execute(("%s/luaws %s %s%s"):format(build, write("script", script), into, path("out")))
+      os.execute(("%s/luaws %s %s%s"):format(build, child.quote(write("script", script)), into,
+        quoted("out")))
       assert.equal("<0123456789>", read("out"))
     end
   end)

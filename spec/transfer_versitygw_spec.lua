@@ -16,13 +16,14 @@ for _, tls in ipairs{ false, true } do
     end
 
     local function make(name, size)
-      local command = "mkdir -p \"$(dirname '%s')\"; head -c %d /dev/urandom > '%s'"
-      assert(os.execute(command:format(path(name), size, path(name))))
+      local quoted = child.quote(path(name))
+      local command = "mkdir -p \"$(dirname %s)\"; head -c %d /dev/urandom > %s"
+      assert(os.execute(command:format(quoted, size, quoted)))
       return path(name)
     end
 
     local function same(a, b)
-      return (os.execute(("cmp -s %s %s"):format(path(a), path(b)))) == true
+      return (os.execute(("cmp -s %s %s"):format(child.quote(path(a)), child.quote(path(b))))) == true
     end
 
     setup(function()
@@ -33,7 +34,7 @@ for _, tls in ipairs{ false, true } do
       assert.same({}, s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads or {})
     end)
     teardown(function()
-      os.execute("rm -rf " .. folder)
+      child.output{ "rm", "-rf", folder }
     end)
 
     for _, size in ipairs{ 0, 1, 65516, 65517, 5 * MiB - 1, 5 * MiB, 10 * MiB, 12 * MiB + 5 } do
@@ -41,7 +42,7 @@ for _, tls in ipairs{ false, true } do
         make("in", size)
         s3:upload_file(path("in"), "bucket", "file", { Config = FIVE, ExtraArgs = { ContentType = "text/x",
           Metadata = { a = "b" } } })
-        s3:upload_fileobj(io.popen("cat " .. path("in")), "bucket", "pipe", { Config = FIVE })
+        s3:upload_fileobj(io.popen("cat " .. child.quote(path("in"))), "bucket", "pipe", { Config = FIVE })
         s3:copy({ Bucket = "bucket", Key = "file" }, "bucket", "copy", { Config = FIVE })
         for _, key in ipairs{ "file", "pipe", "copy" } do
           s3:download_file("bucket", key, path("out"), { Config = FIVE })
@@ -90,7 +91,7 @@ for _, tls in ipairs{ false, true } do
       local bucket = aws.resource("s3", gateway.options):Bucket("bucket")
       assert.equal(12, #bucket:upload_dir(path("tree"), { Prefix = "p" }).files)
       assert.equal(12, #bucket:download_dir(path("back"), { Prefix = "p" }).files)
-      assert.is_true((os.execute(("diff -r %s %s"):format(path("tree"), path("back")))))
+      child.output{ "diff", "-r", path("tree"), path("back") }
       assert.same({}, bucket:sync(path("tree"), { Prefix = "p" }).files)
     end)
 
