@@ -16,6 +16,8 @@
 enum {
   HOOK_EVERY = 1000,
   CLEANUP_BYTES = 1024 * 1024, /* beyond the limit, for tasks that are cancelled */
+  CLEANUP_MS = 6000,           /* a little more than luaws.async takes for it */
+  MAX_HASTY = 1,
 };
 
 static const char no_memory[] = "not enough memory";
@@ -61,13 +63,17 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
 }
 
 bool l_host_stopped(void *host) {
-  return atomic_load(&((struct luaws_host *)host)->state) > L_HOST_RUNNING;
+  int state = atomic_load(&((struct luaws_host *)host)->state);
+  return state > L_HOST_RUNNING && state != L_HOST_CLEANING;
+}
+
+static bool change(struct luaws_host *h, int from, enum l_host_state to) {
+  return atomic_compare_exchange_strong(&h->state, &from, (int)to);
 }
 
 /* False when there was nothing to stop. */
 static bool stop_run(struct luaws_host *h, enum l_host_state why) {
-  int running = L_HOST_RUNNING;
-  return atomic_compare_exchange_strong(&h->state, &running, (int)why);
+  return change(h, L_HOST_RUNNING, why);
 }
 
 /* Stops a script by yielding, which it cannot catch; the scheduler then cancels its
@@ -75,8 +81,9 @@ static bool stop_run(struct luaws_host *h, enum l_host_state why) {
    script catches it. */
 static void on_count(lua_State *L, lua_Debug *ar) {
   struct luaws_host *h = l_host_of(L);
-  if (h->deadline_ms && luaws_monotonic_ms() >= h->deadline_ms)
-    stop_run(h, L_HOST_OUT_OF_TIME);
+  if (h->deadline_ms && luaws_monotonic_ms() >= h->deadline_ms &&
+      !stop_run(h, L_HOST_OUT_OF_TIME))
+    change(h, L_HOST_CLEANING, L_HOST_CLOSING);
   bool stop = l_host_stopped(h);
   int every = stop ? 1 : HOOK_EVERY;
   if (lua_gethookcount(L) != every) lua_sethook(L, on_count, LUA_MASKCOUNT, every);
@@ -98,7 +105,11 @@ static void on_deadline(void *arg) {
 }
 
 void luaws_host_interrupt(struct luaws_host *h) {
-  if (stop_run(h, L_HOST_INTERRUPTED)) luaws_interrupt(h->interrupt);
+  bool stops = stop_run(h, L_HOST_INTERRUPTED);
+  if (atomic_load(&h->state) == L_HOST_CLEANING)
+    stops = atomic_fetch_add(&h->hasty, 1) >= MAX_HASTY &&
+            change(h, L_HOST_CLEANING, L_HOST_CLOSING);
+  if (stops) luaws_interrupt(h->interrupt);
 }
 
 /* ---- making and freeing ---- */
@@ -154,7 +165,8 @@ static int setup(lua_State *L) {
   lua_getfield(L, -1, "async");
   h->spawn_ref = ref_field(L, "spawn");
   h->poll_ref = ref_field(L, "poll");
-  h->cancel_all_ref = ref_field(L, "cancel_all");
+  h->close_all_ref = ref_field(L, "close_all");
+  h->clean_up_ref = ref_field(L, "clean_up");
   l_host_push_environment(L, h->options.libraries);
   h->env_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
@@ -387,8 +399,14 @@ static int poll(lua_State *L) {
   return 0;
 }
 
-static int cancel_all(lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, l_host_of(L)->cancel_all_ref);
+static int close_all(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, l_host_of(L)->close_all_ref);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+static int clean_up(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, l_host_of(L)->clean_up_ref);
   lua_call(L, 0, 0);
   return 0;
 }
@@ -416,12 +434,33 @@ static void forget_results(struct luaws_host *h) {
   h->result_count = 0;
 }
 
+static bool calls(struct luaws_host *h, lua_CFunction fn) {
+  bool ok = l_host_protected(h, fn, NULL, 0) == LUA_OK;
+  if (!ok) lua_pop(h->L, 1);
+  return ok;
+}
+
+/* Undoes what the run has begun and must not stay, whatever ended it: with time and
+   memory of its own. */
+static void undo_rest(struct luaws_host *h) {
+  atomic_store(&h->hasty, 0);
+  atomic_store(&h->state, L_HOST_CLEANING);
+  h->deadline_ms = luaws_monotonic_ms() + CLEANUP_MS;
+  size_t wanted = h->memory_bytes + CLEANUP_BYTES;
+  if (h->memory_limit_bytes && h->memory_limit_bytes < wanted)
+    h->memory_limit_bytes = wanted;
+  watch(h, true);
+  bool ok = calls(h, clean_up);
+  watch(h, false);
+  atomic_store(&h->state, L_HOST_CLOSING);
+  if (!ok) calls(h, clean_up);
+}
+
 /* Cancels the tasks that the run left behind, which is part of it. What they do when they
    are closed may fail as well; then once more, without mercy. */
 static bool cancel_rest(struct luaws_host *h) {
   watch(h, false);
-  bool ok = l_host_protected(h, cancel_all, NULL, 0) == LUA_OK;
-  if (!ok) lua_pop(h->L, 1);
+  bool ok = calls(h, close_all);
   if (!ok || l_host_stopped(h)) {
     if (!explain_stop(h)) set_error(h, "MemoryError", no_memory);
     ok = false;
@@ -429,8 +468,9 @@ static bool cancel_rest(struct luaws_host *h) {
   if (!ok) {
     atomic_store(&h->state, L_HOST_CLOSING);
     if (h->memory_limit_bytes) h->memory_limit_bytes = h->memory_bytes + CLEANUP_BYTES;
-    if (l_host_protected(h, cancel_all, NULL, 0) != LUA_OK) lua_pop(h->L, 1);
+    calls(h, close_all);
   }
+  undo_rest(h);
   watch(h, true);
   return ok;
 }

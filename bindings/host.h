@@ -17,7 +17,8 @@ enum l_host_state {
   L_HOST_RUNNING,
   L_HOST_INTERRUPTED,
   L_HOST_OUT_OF_TIME,
-  L_HOST_CLOSING /* what it left behind is cancelled */
+  L_HOST_CLEANING, /* what it has begun and must not stay is undone */
+  L_HOST_CLOSING   /* what it left behind is cancelled */
 };
 
 /* Why a run failed; the texts may be NULL without memory. */
@@ -43,8 +44,9 @@ struct luaws_host {
   bool runnable;    /* some task can go on at once */
   atomic_int state; /* enum l_host_state */
   int env_ref;      /* the globals of scripts */
-  int spawn_ref, poll_ref, cancel_all_ref; /* of luaws.async */
-  int task_ref;                            /* of the run that goes on, or LUA_NOREF */
+  atomic_int hasty; /* interruptions while it is CLEANING */
+  int spawn_ref, poll_ref, close_all_ref, clean_up_ref; /* of luaws.async */
+  int task_ref;    /* of the run that goes on, or LUA_NOREF */
   int results_ref; /* a sequence, behind them their texts and JSON */
   int result_count;
   struct l_host_error error; /* of the last run */

@@ -181,6 +181,24 @@ static int core_busy(lua_State *L) {
   return 1;
 }
 
+/* core.clean(1), core.clean(-1): somebody begins, ends undoing what must not stay. */
+static int core_clean(lua_State *L) {
+  atomic_fetch_add(&l_core(L)->cleaning, (int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
+/* core.interrupt(): whoever waits next is interrupted. */
+static int core_interrupt(lua_State *L) {
+  luaws_loop_interrupt(l_core(L)->loop);
+  return 0;
+}
+
+/* core.hosted() → whether a luaws_host runs the script */
+static int core_hosted(lua_State *L) {
+  lua_pushboolean(L, l_core(L)->host != NULL);
+  return 1;
+}
+
 /* core.resume(co, …) → as coroutine.resume, with co as the running task. */
 static int core_resume(lua_State *L) {
   struct l_core *c = l_core(L);
@@ -292,8 +310,10 @@ struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L) {
   return (struct luaws_interrupt *)l_core(L);
 }
 
-void luaws_interrupt(struct luaws_interrupt *i) {
-  luaws_loop_interrupt(((struct l_core *)i)->loop);
+int luaws_interrupt(struct luaws_interrupt *i) {
+  struct l_core *c = (struct l_core *)i;
+  luaws_loop_interrupt(c->loop);
+  return atomic_load(&c->cleaning) > 0;
 }
 
 struct lua_State *luaws_interrupt_task(struct luaws_interrupt *i) {
@@ -306,9 +326,10 @@ void luaws_interrupt_clear(struct luaws_interrupt *i) {
 
 void l_core_open(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"set_log", core_set_log},   {"turn", core_turn},           {"busy", core_busy},
-      {"features", core_features}, {"resume", core_resume},       {"task", core_task},
-      {"sleep", core_sleep},       {"monotonic", core_monotonic}, {NULL, NULL}};
+      {"set_log", core_set_log},     {"turn", core_turn},           {"busy", core_busy},
+      {"features", core_features},   {"resume", core_resume},       {"task", core_task},
+      {"sleep", core_sleep},         {"monotonic", core_monotonic}, {"clean", core_clean},
+      {"interrupt", core_interrupt}, {"hosted", core_hosted},       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, SLEEP_TYPE);
   lua_pushcfunction(L, sleep_gc);

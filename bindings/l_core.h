@@ -4,6 +4,7 @@
 #define LUAWS_L_CORE_H
 
 #include <lua.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 #include "credentials/provider.h"
@@ -29,7 +30,8 @@ struct l_core {
   uint64_t features; /* that the calls of what runs now tell of (base/feature.h) */
   bool (*stopped)(void *host); /* whether the host ended the run; or NULL */
   void *host;
-  bool no_files; /* scripts may not name files */
+  bool no_files;       /* scripts may not name files */
+  atomic_int cleaning; /* how many are at undoing what must not stay */
 };
 
 /* The state's one; made at the first call. Raises without memory, and when the state is

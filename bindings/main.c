@@ -114,7 +114,8 @@ static int message_handler(lua_State *L) {
 /* ---- calls that Ctrl-C can end ---- */
 
 static lua_State *interruptible;
-static struct luaws_interrupt *waiting; /* once luaws is loaded */
+static struct luaws_interrupt *waiting;     /* once luaws is loaded */
+static volatile sig_atomic_t interruptions; /* of what is called */
 
 static void raise_interruption(lua_State *L) {
   if (waiting && lua_getglobal(L, "require") == LUA_TFUNCTION) {
@@ -141,12 +142,16 @@ static void stop(lua_State *L) {
 }
 
 static void on_interrupt(int sig) {
-  /* A second one ends the program, should the first not be heeded. */
-  signal(sig, SIG_DFL);
-  stop(interruptible);
-  if (!waiting) return;
-  stop(luaws_interrupt_task(waiting));
-  luaws_interrupt(waiting);
+  bool cleaning = waiting && luaws_interrupt(waiting);
+  /* A second one ends the program, should the first not be heeded, or a third, while
+     something is undone that must not stay. */
+  if (++interruptions > (cleaning ? 2 : 1)) {
+    signal(sig, SIG_DFL);
+    raise(sig);
+  } else if (!cleaning) {
+    stop(interruptible);
+    if (waiting) stop(luaws_interrupt_task(waiting));
+  }
 }
 
 /* In the REPL, while it neither reads nor runs: the key was pressed a moment too early
@@ -162,6 +167,7 @@ int program_call(lua_State *L, int nargs, int nresults) {
   lua_pushcfunction(L, message_handler);
   lua_insert(L, base);
   interruptible = L;
+  interruptions = 0;
   void (*before)(int) = signal(SIGINT, on_interrupt);
   if (early) raise(SIGINT);
   int status = lua_pcall(L, nargs, nresults, base);

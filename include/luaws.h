@@ -34,13 +34,15 @@ LUAWS_API int luaopen_luaws(struct lua_State *L);
 /* Stops what such a state waits for in luaws: the waiting call raises an error of kind
    "KeyboardInterrupt". luaws_interrupt_of is to be called beforehand, on the state's own
    thread, once luaws is loaded; luaws_interrupt from any thread or signal handler, as
-   long as the state lives. luaws_interrupt_clear takes back one that nobody waited for.
-   luaws_interrupt_task is the coroutine of the task that runs just now, or NULL: for a
-   signal handler that wants to set a hook, since a hook of the state is none of its
-   tasks'. */
+   long as the state lives. What was interrupted may have something to undo (an upload in
+   parts), for at most five seconds: luaws_interrupt returns 1 meanwhile, and a second one
+   only makes sure of the five seconds; a third ends it at once. luaws_interrupt_clear
+   takes back one that nobody waited for. luaws_interrupt_task is the coroutine of the
+   task that runs just now, or NULL: for a signal handler that wants to set a hook, since
+   a hook of the state is none of its tasks'. */
 struct luaws_interrupt;
 LUAWS_API struct luaws_interrupt *luaws_interrupt_of(struct lua_State *L);
-LUAWS_API void luaws_interrupt(struct luaws_interrupt *i);
+LUAWS_API int luaws_interrupt(struct luaws_interrupt *i);
 LUAWS_API void luaws_interrupt_clear(struct luaws_interrupt *i);
 LUAWS_API struct lua_State *luaws_interrupt_task(struct luaws_interrupt *i);
 
@@ -201,7 +203,9 @@ LUAWS_API void luaws_host_push_string(struct luaws_host_args *a, const char *tex
                                       size_t length);
 
 /* Ends the run that goes on now with an error of kind "KeyboardInterrupt"; does nothing
-   when none does. From any thread or signal handler, as long as the host lives. */
+   when none does. From any thread or signal handler, as long as the host lives. A run
+   that is ended, by this or by a limit, may have uploads in parts to abort, for at most
+   five seconds. A second interruption does not shorten them, a third does. */
 LUAWS_API void luaws_host_interrupt(struct luaws_host *h);
 
 /* The same runs in steps, for a host with an event loop of its own: start, then step

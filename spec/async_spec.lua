@@ -239,6 +239,35 @@ describe("aws.async", function()
     assert.is_true(task:done())
   end)
 
+  it("waits in a coroutine that a task has made, too", function()
+    local told = {}
+    async.run(function()
+      local beside = async.spawn(function()
+        for i = 1, 3 do
+          async.sleep(0.02)
+          told[#told + 1] = i
+        end
+      end)
+      local co = coroutine.wrap(function()
+        local sum = 0
+        for _, n in ipairs(async.map({ 0.03, 0.05 }, function(seconds)
+          async.sleep(seconds)
+          return seconds * 100
+        end)) do
+          sum = sum + n
+        end
+        coroutine.yield(math.tointeger(sum))
+        beside:await()
+        return "over"
+      end)
+      for _ = 1, 2 do
+        local given = co()
+        told[#told + 1] = given
+      end
+    end)
+    assert.same({ 1, 2, 8, 3, "over" }, told)
+  end)
+
   it("is not confused by a task's coroutine that a script resumes itself", function()
     local peer = server.start()
     peer:reply{ body = '{"QueueUrls":[]}', delay = 0.1 }

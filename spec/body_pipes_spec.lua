@@ -66,8 +66,9 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
   local function fifo()
     local name = folder .. "/fifo"
     os.remove(name)
-    child.output{ "sh", "-c", ("mkfifo %s; (exec >%s; %s) 2>/dev/null >/dev/null </dev/null &"):format(name,
-      name, SLOW) }
+    local quoted = child.quote(name)
+    child.output{ "sh", "-c", ("mkfifo %s; (exec >%s; %s) 2>/dev/null >/dev/null </dev/null &"):format(quoted,
+      quoted, SLOW) }
     return assert(io.open(name))
   end
   local function stdin_of(url)
@@ -135,19 +136,20 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
 
   it("and what is sent is whole, however it comes", function()
     local name = folder .. "/data"
-    child.output{ "sh", "-c", "head -c 1000000 /dev/urandom > " .. name }
+    local quoted = child.quote(name)
+    child.output{ "sh", "-c", "head -c 1000000 /dev/urandom > " .. quoted }
     local file <close> = assert(io.open(name, "rb"))
     local data = file:read("a")
     for _, peer in ipairs{ plain, secure } do
       peer:reply{ method = "PUT" }
       local body <close> = assert(io.popen(("head -c 1 %s; sleep 0.1; tail -c +2 %s | head -c 70000; "
-        .. "sleep 0.1; tail -c +70002 %s"):format(name, name, name)))
+        .. "sleep 0.1; tail -c +70002 %s"):format(quoted, quoted, quoted)))
       client(peer, { request_checksum_calculation = "when_required" }):put_object{ Bucket = "b", Key = "k",
         Body = body }
       assert.is_true(peer:last().body == data)
     end
     secure:reply{ method = "PUT" }
-    local body <close> = assert(io.popen(("head -c 9 %s; sleep 0.1; tail -c +10 %s"):format(name, name)))
+    local body <close> = assert(io.popen(("head -c 9 %s; sleep 0.1; tail -c +10 %s"):format(quoted, quoted)))
     client(secure):put_object{ Bucket = "b", Key = "k", Body = body }
     local text, at, pieces, sizes = secure:last().body, 1, {}, {}
     while true do

@@ -21,6 +21,11 @@ local function path(name)
   return folder .. "/" .. name
 end
 
+-- For the shell.
+local function quoted(name)
+  return child.quote(path(name))
+end
+
 local function write(name, data)
   local file <close> = assert(io.open(path(name), "wb"))
   assert(file:write(data))
@@ -38,7 +43,7 @@ local function read(name)
 end
 
 local function names()
-  local list <close> = assert(io.popen("ls -A " .. folder))
+  local list <close> = assert(io.popen("ls -A " .. child.quote(folder)))
   return list:read("a"):gsub("\n", " ")
 end
 
@@ -81,11 +86,10 @@ describe("a download", function()
   before_each(function()
     peer = peer or server.start()
     peer:clear()
-    local made <close> = io.popen("mktemp -d")
-    folder = made:read("l")
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
   end)
   after_each(function()
-    os.execute("rm -rf " .. folder)
+    child.output{ "rm", "-rf", folder }
   end)
 
   local CRC32 = { ETag = '"e"', ["x-amz-checksum-crc32"] = "poTHxg==" }
@@ -201,7 +205,7 @@ describe("a download", function()
   end)
 
   it("writes to a pipe in order, whatever breaks", function()
-    os.execute("mkfifo " .. path("fifo") .. " && (cat " .. path("fifo") .. " > " .. path("got") .. " &)")
+    os.execute(("mkfifo %s && (cat %s > %s &)"):format(quoted("fifo"), quoted("fifo"), quoted("got")))
     peer:reply(head(10), part(0, 3, { cut = { after = 2 } }), part(2, 3), part(4, 7), part(8, 9))
     client():download_file("bucket", "key", path("fifo"), { Config = RANGES })
     os.execute("sleep 0.1")
@@ -211,7 +215,7 @@ describe("a download", function()
 
   it("fails when nobody reads the pipe any more", function()
     peer:reply(head(10), whole{ pieces = { "01234", 0.4, "56789" }, body = nil })
-    os.execute("mkfifo " .. path("fifo") .. " && (head -c 1 " .. path("fifo") .. " >/dev/null &)")
+    os.execute("mkfifo " .. quoted("fifo") .. " && (head -c 1 " .. quoted("fifo") .. " >/dev/null &)")
     local _, err = client{ read_timeout = 5 }.try:download_file("bucket", "key", path("fifo"),
       { Config = { io_chunksize = 5 } })
     assert.equal("IOError", err.kind)
@@ -264,8 +268,8 @@ local function steps()
 end
 
 -- Uploads the file in a process of its own that gets Ctrl-C so many seconds after it began to send, and
--- perhaps once more. Returns how it ended.
-local function interrupted(seconds, file, again)
+-- perhaps again after so many more. Returns how it ended.
+local function interrupted(file, ...)
   local script = write("script.lua", ([[
     io.stdout:setvbuf("no")
     local aws = require("luaws")
@@ -281,7 +285,10 @@ local function interrupted(seconds, file, again)
     print(ok and "done" or tostring(err):match("interrupted!") or err)
   ]]):format(peer.url, file))
   local build = os.getenv("LUAWS_BUILD") or "build"
-  local more = again and ("sleep %s; kill -INT $pid"):format(again) or ""
+  local keys = {}
+  for i, seconds in ipairs{ ... } do
+    keys[i] = ("sleep %s; kill -INT $pid;"):format(seconds)
+  end
   return child.output{ "bash", "-c", ([[
     exec 2>/dev/null
     set -m
@@ -289,22 +296,21 @@ local function interrupted(seconds, file, again)
     %s/luaws %s >%s & pid=$!
     exec 3<%s
     read -r line <&3
-    sleep %s; kill -INT $pid; %s
+    %s
     cat <&3
     wait $pid; true
-  ]]):format(path("out"), build, script, path("out"), path("out"), seconds, more) }
+  ]]):format(quoted("out"), build, child.quote(script), quoted("out"), quoted("out"), table.concat(keys)) }
 end
 
 describe("an upload in parts", function()
   local file
   before_each(function()
     peer:clear()
-    local made <close> = io.popen("mktemp -d")
-    folder = made:read("l")
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
     file = write("in", ("x"):rep(11 * MiB))
   end)
   after_each(function()
-    os.execute("rm -rf " .. folder)
+    child.output{ "rm", "-rf", folder }
   end)
 
   it("sends a part again whose connection was reset, and progress is right in the end", function()
@@ -431,20 +437,33 @@ describe("an upload in parts", function()
 
     it("does not stay open when Ctrl-C comes during " .. case[1], function()
       peer:reply(table.unpack(case[3]))
-      assert.equal("interrupted!\n", interrupted(0.4, file))
+      assert.equal("interrupted!\n", interrupted(file, 0.4))
       assert.equal(case[2], aborts())
     end)
   end
 
-  it("is given up by a second Ctrl-C", function()
+  it("is aborted all the same when Ctrl-C comes again while the service takes its time", function()
+    for _, replies in ipairs{
+      { with(CREATED, { delay = 0.9 }), ABORTED },
+      { CREATED, sent(1, { hang = true, always = true }), sent(2), sent(3), with(ABORTED, { delay = 0.9 }) },
+      { CREATED, sent(1, FAIL), sent(2), sent(3), with(ABORTED, { delay = 0.9 }) },
+    } do
+      peer:clear()
+      peer:reply(table.unpack(replies))
+      assert.equal("interrupted!\n", interrupted(file, 0.3, 0.3))
+      assert.equal(1, aborts())
+    end
+  end)
+
+  it("is given up by a third Ctrl-C", function()
     peer:reply(with(CREATED, { hang = true }))
-    assert.equal("", interrupted(0.3, file, 0.3))
+    assert.equal("", interrupted(file, 0.3, 0.1, 0.1))
     assert.equal("POST", steps())
   end)
 
   it("is aborted on Ctrl-C", function()
     peer:reply(CREATED, sent(1, { hang = true }), sent(2, { hang = true }), sent(3, { hang = true }), ABORTED)
-    assert.equal("interrupted!\n", interrupted(0.5, file))
+    assert.equal("interrupted!\n", interrupted(file, 0.5))
     assert.equal(1, aborts())
   end)
 

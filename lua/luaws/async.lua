@@ -15,6 +15,8 @@ local nearest = require("luaws.nearest")
 local async = {}
 
 local DEFAULT_CONCURRENCY = 10
+local CLEANUP_S = 5      -- what is left to be undone after an interruption gets no more
+local MAX_INTERRUPTS = 2 -- the one that began it, and one too hasty
 
 local Task = {}
 local task_mt = { __name = "luaws.task", __index = Task }
@@ -28,9 +30,16 @@ local function enqueue(task)
   queue[last] = task
 end
 
-local function current()
+-- The task on whose behalf this runs; or, where it is no coroutine of the script's own that it made, the task
+-- itself, which can yield.
+local function enclosing()
   local co = core.task()
   return co and tasks[co]
+end
+
+local function current()
+  local me = enclosing()
+  return me and me._co == coroutine.running() and me or nil
 end
 
 local function finish(task, ok, ...)
@@ -56,6 +65,10 @@ end
 local function cancelled()
   return errors.new("CancelledError", "the task was cancelled")
 end
+
+-- What has begun and must not stay so (async.undo), until it is over one way or the other.
+local undone = {}
+local closing_all = false -- what is left to be undone comes after all tasks are closed
 
 local function resume(task, ...)
   return settle(task, core.features(task._features), core.resume(task._co, ...))
@@ -83,6 +96,14 @@ end
 
 local cancel_all
 
+local function enqueue_all(ready)
+  for _, co in ipairs(ready) do
+    if tasks[co] then
+      enqueue(tasks[co])
+    end
+  end
+end
+
 -- Resumes what can go on; when nothing can, first waits for the core, at most `seconds` when they are given.
 local function turn(seconds)
   if first > last then
@@ -91,59 +112,147 @@ local function turn(seconds)
     end
     local ok, ready = pcall(core.turn, seconds)
     if not ok then -- Ctrl-C: nothing goes on behind the back of whoever gets the error
-      cancel_all()
+      if not core.hosted() then -- a host sees to it itself
+        cancel_all()
+      end
       error(ready, 0)
     end
-    for _, co in ipairs(ready) do
-      if tasks[co] then
-        enqueue(tasks[co])
-      end
-    end
+    enqueue_all(ready)
   end
   local stop = last
   while first <= stop do
     local task = queue[first]
     queue[first] = nil
     first = first + 1
-    step(task)
+    if task then
+      step(task)
+    end
   end
 end
 
--- Those that are shielded last: whoever shields them sees to their end first.
-function cancel_all()
-  for _, shielded in ipairs{ false, true } do
+-- ---- what has to come to its end ----
+
+local function cleaning()
+  core.clean(1)
+  return setmetatable({}, { __close = function()
+    core.clean(-1)
+  end })
+end
+
+-- Lets what is shielded go on for a moment; false when none of it can.
+local function step_shielded()
+  local stepped = false
+  for i = first, last do
+    local task = queue[i]
+    if task and task._shielded then
+      queue[i] = false
+      step(task)
+      stepped = true
+    end
+  end
+  return stepped
+end
+
+-- Lets what is shielded, and nothing else, go on until is_over(), in the middle of whatever is running. After
+-- so many interruptions there is only so much time. Returns false when it did not get there.
+local function see_through(is_over, interrupts)
+  local _ <close> = cleaning()
+  local before, stop = interrupts, interrupts > 0 and core.monotonic() + CLEANUP_S or nil
+  local over = is_over()
+  while not over and interrupts <= MAX_INTERRUPTS and (not stop or core.monotonic() < stop) do
+    if not step_shielded() then
+      if not core.busy() then
+        break -- it waits for a task that cannot go on now
+      end
+      local ok, ready = pcall(core.turn, stop and math.max(0, stop - core.monotonic()))
+      if ok then
+        enqueue_all(ready)
+      elseif errors.is_interruption(ready) then
+        interrupts, stop = interrupts + 1, stop or core.monotonic() + CLEANUP_S
+      else
+        error(ready, 0)
+      end
+    end
+    over = is_over()
+  end
+  if interrupts > before then
+    core.interrupt() -- for whoever waits next
+  end
+  return over
+end
+
+local function complete(task)
+  local over = see_through(function()
+    return task._done
+  end, 0)
+  if not over and not core.hosted() then
+    task:cancel()
+  end
+end
+
+-- Cancels all tasks but those that are shielded, or these.
+local function close_tasks(shielded)
+  for _, task in pairs(tasks) do
+    if task._shielded == shielded then
+      task._cancelled = true
+      enqueue(task)
+    end
+  end
+  while first <= last do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
+    if task then
+      step(task)
+    end
+  end
+end
+
+local function begin_undoing()
+  local left = false
+  for undo in pairs(undone) do
+    left = true
+    undo:_begin()
+  end
+  return left
+end
+
+-- Sees to the end of what is shielded and of what is to be undone, as far as there is time; then that is over
+-- as well.
+local function clean_up(interrupts)
+  if core.hosted() then -- which stops tasks without a word: they may go on now
     for _, task in pairs(tasks) do
-      if task._shielded == shielded then
-        task._cancelled = true
+      if not task._queued then
         enqueue(task)
       end
     end
-    while first <= last do
-      local task = queue[first]
-      queue[first] = nil
-      first = first + 1
-      if task then
-        step(task)
-      end
+  end
+  see_through(function()
+    local left = begin_undoing()
+    for _, task in pairs(tasks) do
+      left = left or task._shielded
     end
+    return not left
+  end, interrupts)
+  close_tasks(true)
+  for undo in pairs(undone) do
+    undone[undo] = nil
   end
 end
 
--- Lets this task alone go on until it is done, in the middle of whatever else is running.
-local function complete(task)
-  while not task._done do
-    if task._queued then
-      step(task)
-    elseif core.busy() then
-      for _, co in ipairs(core.turn()) do
-        if tasks[co] then
-          enqueue(tasks[co])
-        end
-      end
-    else
-      return task:cancel() -- it waits for a task that cannot go on now
-    end
-  end
+-- Cancels every task but those that are shielded.
+local function close_all()
+  closing_all = true
+  local _ <close> = setmetatable({}, { __close = function()
+    closing_all = false
+  end })
+  close_tasks(false)
+end
+
+function cancel_all()
+  local _ <close> = cleaning()
+  close_all()
+  clean_up(1)
 end
 
 -- Waits until condition() holds; it is asked again whenever one of the tasks is done.
@@ -182,9 +291,10 @@ local function start(fn, ...)
   if type(fn) ~= "function" then
     errors.raise("TypeError", "a task needs a function, not a %s", type(fn))
   end
-  local me = current()
+  local me = enclosing()
   local task = setmetatable({
-    _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...), _shielded = false,
+    _co = coroutine.create(fn), _watchers = {}, _done = false, _args = table.pack(...),
+    _shielded = me ~= nil and me._shielded, -- with what it does for another one
     _within = me and me._within,
     _features = core.features(),
   }, task_mt)
@@ -268,16 +378,85 @@ function async.spawn(fn, ...)
   return start(fn, ...)
 end
 
---- Calls fn, and sees to it that it comes to its end: when the task that asks is cancelled meanwhile, it
---- ends only after that. For what would leave something behind if it was dropped half-way.
----@param fn function
-function async.shield(fn)
+local function start_shielded(fn)
   local task = start(fn)
   task._shielded = true
+  return task
+end
+
+--- Calls fn, and sees to it that it comes to its end: when the task that asks is cancelled meanwhile, it
+--- ends only after that. For what would leave something behind if it was dropped half-way. After an
+--- interruption (Ctrl-C, a host's limit) it has five seconds more.
+---@param fn function
+function async.shield(fn)
+  local task = start_shielded(fn)
   local _ <close> = setmetatable({}, { __close = function()
-    complete(task)
+    if not task._done and not closing_all then
+      complete(task)
+    end
   end })
   return task:await()
+end
+
+-- ---- undoing ----
+
+local Undo = {}
+local undo_mt = { __name = "luaws.undo", __index = Undo }
+
+--- From now on there is something to be undone, by fn.
+function Undo:arm(fn)
+  self._fn = fn
+  undone[self] = true
+end
+
+--- It came to its good end: there is nothing to be undone any more.
+function Undo:drop()
+  undone[self] = nil
+end
+
+local function was_stopped(err)
+  return errors.is_interruption(err) or err == "not enough memory"
+end
+
+function Undo:_begin()
+  if self._task and not self._task._done then
+    return
+  end
+  self._task = start_shielded(function()
+    local _ <close> = cleaning()
+    local ok, err = pcall(self._fn)
+    if ok or not was_stopped(err) then -- else there will be another chance
+      undone[self] = nil
+    end
+  end)
+end
+
+--- Undoes it now. In a task others go on meanwhile.
+function Undo:run()
+  if undone[self] then
+    self:_begin()
+    local task = self._task
+    local _ <close> = setmetatable({}, { __close = function()
+      if not task._done and not closing_all then
+        complete(task)
+      end
+    end })
+    task:await()
+  end
+end
+
+function undo_mt:__close()
+  if undone[self] and not closing_all then
+    self:_begin()
+    complete(self._task)
+  end
+end
+
+--- For what has begun and must not stay so, whatever ends the task (an upload in parts): a to-be-closed
+--- variable, upon which it is undone unless it was dropped. Where the task is cancelled with all others it
+--- is undone after that, within five seconds.
+function async.undo()
+  return setmetatable({}, undo_mt)
 end
 
 --- Runs fn as a task and returns what it returns. Within a task it just calls fn.
@@ -310,9 +489,15 @@ function async.poll(task, blocking)
   return false, runnable
 end
 
---- For the same: cancels every task there is, as when the script that made them is over.
-function async.cancel_all()
-  cancel_all()
+--- For the same: cancels every task there is, as when the script that made them is over; but for what is
+--- shielded and to be undone, which is clean_up's.
+function async.close_all()
+  close_all()
+end
+
+--- Sees to its end, within five seconds.
+function async.clean_up()
+  clean_up(1)
 end
 
 --- Runs the functions at once and returns the first result of each, in order. The first error cancels the
@@ -447,7 +632,7 @@ core.set_scheduler{
 
   -- Whether owner waits for the task that runs now.
   within = function(owner)
-    local me = current()
+    local me = enclosing()
     local scope = me and me._within
     while scope and scope.owner ~= owner do
       scope = scope.outer

@@ -454,7 +454,7 @@ static void a_safe_script_finds_no_way_out(void **state) {
   /* What it changes is its own. */
   runs(h, "string.format = nil table.concat = nil table.unpack = nil ipairs = nil "
           "coroutine.create = nil getmetatable = nil local aws = require('luaws') "
-          "aws.async.poll = nil aws.async.spawn = nil aws.async.cancel_all = nil "
+          "aws.async.poll = nil aws.async.spawn = nil aws.async.close_all = nil "
           "require = nil return #aws.client('sqs'):list_queues{}.QueueUrls");
   assert_int_equal(luaws_host_result_integer(h, 0), 2);
   runs(h, "return ('%d'):format(7)");

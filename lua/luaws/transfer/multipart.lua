@@ -16,26 +16,23 @@ function multipart.run(client, where, create, complete, send)
     more.Bucket, more.Key = where.Bucket, where.Key
     return more
   end
-  local id, over
-  local function abort()
-    if id and not over then
-      over = true
-      pcall(client.abort_multipart_upload, client, params{ UploadId = id })
-    end
-  end
-  local _ <close> = setmetatable({}, { __close = abort })
+  local id
+  local undo <close> = async.undo()
   async.shield(function() -- a request that is dropped may open an upload all the same
     id = client:create_multipart_upload(params(create)).UploadId
+    undo:arm(function()
+      client:abort_multipart_upload(params{ UploadId = id })
+    end)
   end)
   local ok, result = pcall(function()
     complete.UploadId, complete.MultipartUpload = id, { Parts = send(id) }
     return client:complete_multipart_upload(params(complete))
   end)
   if not ok then
-    async.shield(abort) -- here and not when leaving: other tasks can go on meanwhile
+    undo:run() -- here and not when leaving: other tasks can go on meanwhile
     error(result, 0)
   end
-  over = true
+  undo:drop()
   return result
 end
 

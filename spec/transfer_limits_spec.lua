@@ -1,0 +1,308 @@
+-- Transfers that something from outside ends: a host's limits and interruptions, signals. No upload stays
+-- open then, and no half-written file.
+local child = require("spec.support.child")
+local server = require("spec.support.server")
+local MiB = 1024 * 1024
+
+local build = os.getenv("LUAWS_BUILD") or "build"
+local peer, folder
+
+local function path(name)
+  return folder .. "/" .. name
+end
+
+local function write(name, data)
+  local file <close> = assert(io.open(path(name), "wb"))
+  assert(file:write(data))
+  return path(name)
+end
+
+local function names()
+  return (child.output{ "ls", "-A", folder }:gsub("\n", " "))
+end
+
+-- What is at the head of every script: a client, and how it tells that it is about to begin.
+local HEAD = [[
+  local url, file, out = ...
+  local aws = require("luaws")
+  local s3 = aws.client("s3", { endpoint_url = url, region_name = "us-east-1", aws_access_key_id = "a",
+    aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" }, read_timeout = 20 } })
+  local MiB = 1024 * 1024
+  local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
+  s3.meta.events:register("before-send.s3.CreateMultipartUpload", function() begun() end)
+  s3.meta.events:register("before-send.s3.GetObject", function() begun() end)
+]]
+local UPLOAD = [[ s3:upload_file(file, "bucket", "key", { Config = FIVE }) ]]
+local DOWNLOAD = [[ s3:download_file("bucket", "key", out) ]]
+
+-- Runs the script in a host. Returns what kind of error it ended with, and how many milliseconds after the
+-- last interruption.
+local function run(limits, script)
+  local words = { build .. "/spec/tool_host" }
+  table.move(limits, 1, #limits, 2, words)
+  words[#words + 1] = write("script.lua", HEAD .. script)
+  for _, word in ipairs{ peer.url, path("in"), path("out") } do
+    words[#words + 1] = word
+  end
+  for i, word in ipairs(words) do
+    words[i] = child.quote(word)
+  end
+  local said = child.output{ "sh", "-c", table.concat(words, " ") .. " 2>" .. child.quote(path("err")) }
+  local kind, ms = said:match("^(%S+) (%-?%d+)\n$")
+  os.remove(path("script.lua"))
+  os.remove(path("err"))
+  return kind, tonumber(ms)
+end
+
+local CREATED = { method = "POST", target = [[\?uploads]],
+  body = "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>" }
+local ABORTED = { method = "DELETE", target = "uploadId=id", status = 204 }
+local FAIL = { status = 400, body = "<Error><Code>Bad</Code><Message>no</Message></Error>" }
+
+local function with(reply, more)
+  local copy = {}
+  for _, fields in ipairs{ reply, more } do
+    for name, value in pairs(fields) do
+      copy[name] = value
+    end
+  end
+  return copy
+end
+
+local function part(number, more)
+  return with({ method = "PUT", target = "partNumber=" .. number .. "(&|$)",
+    headers = { ETag = '"' .. number .. '"' } }, more or {})
+end
+
+local function aborts()
+  local count = 0
+  for _, request in ipairs(peer:requests()) do
+    count = count + (request.method == "DELETE" and request.target == "/bucket/key?uploadId=id" and 1 or 0)
+  end
+  return count
+end
+
+local STUCK = { CREATED, part(1, { hang = true }), part(2, { hang = true }), part(3, { hang = true }),
+  ABORTED }
+local MOMENTS = {
+  { "it is opened", { with(CREATED, { delay = 0.8 }), ABORTED } },
+  { "its parts are sent", STUCK },
+  { "it is completed", { CREATED, part(1), part(2), part(3), { method = "POST", target = "uploadId=id",
+    hang = true }, ABORTED } },
+  { "it is aborted", { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = 0.8 }) } },
+  { "it is aborted for the second time", { CREATED, part(1, FAIL), part(2), part(3),
+    with(ABORTED, { delay = 0.8, reset = true }), ABORTED }, 2 },
+}
+local GREEDY = [[
+  aws.async.spawn(function() %s end)
+  aws.async.sleep(0.3)
+  local all = {}
+  while true do
+    all[#all + 1] = ("x"):rep(1000) .. #all
+  end
+]]
+local LIMITS = {
+  { "a time limit", { "time=600" }, "TimeLimitError" },
+  { "an interruption", { "interrupt=200" }, "KeyboardInterrupt" },
+  { "two interruptions", { "interrupt=200", "interrupt=300" }, "KeyboardInterrupt",
+    only = { true, false, false, true } },
+  { "a memory limit", { "memory=16000000" }, "MemoryError", GREEDY, only = { true, true } },
+}
+
+describe("an upload in parts", function()
+  setup(function()
+    peer = server.start()
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    write("in", ("x"):rep(11 * MiB))
+  end)
+  before_each(function()
+    peer:clear()
+  end)
+  teardown(function()
+    peer:stop()
+    child.output{ "rm", "-rf", folder }
+  end)
+
+  for _, limit in ipairs(LIMITS) do
+    for i, moment in ipairs(MOMENTS) do
+      local asked = not limit.only or limit.only[i]
+      local _ = asked and it(("does not stay open when %s ends the run while %s"):format(limit[1],
+          moment[1]), function()
+        peer:reply(table.unpack(moment[2]))
+        assert.equal(limit[3], (run(limit[2], limit[4] and limit[4]:format(UPLOAD) or UPLOAD)))
+        assert.equal(moment[3] or 1, aborts())
+      end)
+    end
+  end
+
+  it("does not stay open when the run computes or catches everything, and is interrupted", function()
+    for _, script in ipairs{
+      "aws.async.spawn(function() %s end) aws.async.sleep(0.1) while true do end",
+      "while true do pcall(function() %s end) end",
+      "local _ <close> = setmetatable({}, { __close = function() while true do end end }) %s",
+      "local co = coroutine.wrap(function() %s end) co()",
+    } do
+      peer:clear()
+      peer:reply(table.unpack(STUCK))
+      assert.equal("KeyboardInterrupt", (run({ "interrupt=200" }, script:format(UPLOAD))))
+      assert.equal(1, aborts())
+    end
+  end)
+
+  it("does not stay open when the script ends without waiting for it", function()
+    peer:reply(table.unpack(STUCK))
+    local script = "aws.async.spawn(function() %s end) aws.async.sleep(0.3)"
+    assert.equal("done", (run({}, script:format(UPLOAD))))
+    assert.equal(1, aborts())
+  end)
+
+  it("does not stay open when the script catches that there is no memory", function()
+    peer:reply({ method = "POST", target = [[\?uploads]], body = CREATED.body },
+      part(1, { hang = true }), part(2, { hang = true }), part(3, { hang = true }), ABORTED)
+    local script = [[
+      local all = {}
+      s3.meta.events:register("before-send.s3.UploadPart", function()
+        while true do
+          all[#all + 1] = ("x"):rep(1000) .. #all
+        end
+      end)
+      pcall(function() %s end)
+    ]]
+    assert.equal("done", (run({ "memory=16000000" }, script:format(UPLOAD))))
+    assert.equal(1, aborts())
+  end)
+
+  it("and others at the same time are aborted together", function()
+    local replies = {}
+    for i = 1, 20 do
+      local id = "key" .. i
+      replies[#replies + 1] = { method = "POST", target = id .. [[\?uploads]],
+        body = CREATED.body:gsub(">id<", ">" .. id .. "<") }
+      replies[#replies + 1] = { method = "PUT", target = "uploadId=" .. id .. "(&|$)", hang = true,
+        times = 3 }
+      replies[#replies + 1] = { method = "DELETE", target = "uploadId=" .. id .. "(&|$)", status = 204,
+        delay = 0.9 }
+    end
+    peer:reply(table.unpack(replies))
+    assert.equal("TimeLimitError", (run({ "time=2500" }, [[
+      local list = {}
+      for i = 1, 20 do list[i] = i end
+      aws.async.map(list, function(i)
+        s3:upload_file(file, "bucket", "key" .. i, { Config = FIVE })
+      end, { concurrency = 20 })
+    ]])))
+    local found = 0
+    for _, request in ipairs(peer:requests()) do
+      found = found + (request.method == "DELETE" and 1 or 0)
+    end
+    assert.equal(20, found) -- one after the other would take 18 seconds
+  end)
+
+  it("is given up after five seconds, or by a third interruption", function()
+    local stuck = { CREATED, part(1, { hang = true }), part(2, { hang = true }), part(3, { hang = true }),
+      with(ABORTED, { hang = true }) }
+    peer:reply(table.unpack(stuck))
+    local kind, ms = run({ "interrupt=300", "interrupt=400" }, UPLOAD)
+    assert.equal("KeyboardInterrupt", kind)
+    assert.is_true(ms > 4000, ms)
+    peer:reply(table.unpack(stuck))
+    kind, ms = run({ "interrupt=300", "interrupt=600", "interrupt=900" }, UPLOAD)
+    assert.equal("KeyboardInterrupt", kind)
+    assert.is_true(ms < 3500, ms)
+  end)
+end)
+
+describe("a download", function()
+  local SLOW = { { method = "HEAD", headers = { ["Content-Length"] = "1000", ETag = '"e"' }, always = true },
+    { method = "GET", headers = { ["Content-Length"] = "1000", ETag = '"e"' },
+      pieces = { ("x"):rep(500), 8, ("x"):rep(500) } } }
+
+  setup(function()
+    peer = server.start()
+    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+  end)
+  before_each(function()
+    peer:reply(table.unpack(SLOW))
+    write("out", "old")
+  end)
+  after_each(function()
+    assert.equal("out ", names())
+    local file <close> = io.open(path("out"))
+    assert.equal("old", file:read("a"))
+  end)
+  teardown(function()
+    peer:stop()
+    child.output{ "rm", "-rf", folder }
+  end)
+
+  for _, limit in ipairs(LIMITS) do
+    it("leaves nothing when " .. limit[1] .. " ends the run", function()
+      assert.equal(limit[3], (run(limit[2], limit[4] and limit[4]:format(DOWNLOAD) or DOWNLOAD)))
+    end)
+  end
+
+  it("leaves nothing whatever signal ends the process", function()
+    local script = write("script.lua", "begun = function() io.stdout:write('.\\n'):flush() end " .. HEAD
+      .. DOWNLOAD)
+    for _, signal in ipairs{ "INT", "TERM", "KILL" } do
+      peer:reply(table.unpack(SLOW))
+      child.output{ "bash", "-c", [[
+        exec 2>/dev/null
+        set -m
+        coproc exec "$1" "$2" "$3" in "$4"
+        pid=$COPROC_PID
+        read -r _ <&"${COPROC[0]}"
+        sleep 0.3
+        kill -"$5" $pid
+        wait $pid
+        true
+      ]], "bash", build .. "/luaws", script, peer.url, path("out"), signal }
+      assert.equal("out script.lua ", names())
+    end
+    os.remove(script)
+  end)
+
+  it("has a name beside its own where files cannot be without one, and leaves nothing either", function()
+    local code, library = write("no_tmpfile.c", [[
+      #define _GNU_SOURCE
+      #include <dlfcn.h>
+      #include <errno.h>
+      #include <fcntl.h>
+      #include <stdarg.h>
+      int open(const char *path, int flags, ...) {
+        static int (*real)(const char *, int, ...);
+        if (!real) real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+        va_list list;
+        va_start(list, flags);
+        int mode = va_arg(list, int);
+        va_end(list);
+        if ((flags & O_TMPFILE) == O_TMPFILE) { errno = EOPNOTSUPP; return -1; }
+        return real(path, flags, mode);
+      }
+      int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+    ]]), path("no_tmpfile.so")
+    child.output{ "cc", "-shared", "-fPIC", "-o", library, code }
+    local script = write("script.lua", "local during = nil begun = print " .. HEAD .. [[
+      local function ls()
+        local list <close> = io.popen("ls '" .. out:match("^(.*)/"):gsub("'", "'\\''") .. "'")
+        return list:read("a"):match("out%.%x+") or "none"
+      end
+      local ok, err = pcall(aws.async.timeout, 1, function()
+        aws.async.spawn(function() aws.async.sleep(0.5) print((ls():gsub("%x%x%x%x%x%x%x%x", "…"))) end)
+        s3:download_file("bucket", "key", out)
+      end)
+      print(err.kind, ls())
+      s3:download_file("bucket", "small", out .. "2")
+      print(io.open(out .. "2"):read("a"), ls())
+    ]])
+    peer:reply({ method = "HEAD", target = "small", headers = { ["Content-Length"] = "3", ETag = '"e"' } },
+      { method = "GET", target = "small", body = "new" }, SLOW[1], SLOW[2])
+    local said = child.output{ "env", "LD_LIBRARY_PATH=" .. folder, "LD_PRELOAD=no_tmpfile.so",
+      "ASAN_OPTIONS=verify_asan_link_order=0", build .. "/luaws", script, peer.url, "in",
+      path("out") }
+    assert.equal("\nout.…\nTimeoutError\tnone\n\nnew\tnone\n", said)
+    for _, name in ipairs{ "no_tmpfile.c", "no_tmpfile.so", "script.lua", "out2" } do
+      os.remove(path(name))
+    end
+  end)
+end)
