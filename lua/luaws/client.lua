@@ -27,6 +27,14 @@ local function combine(session_events, class)
   return emitter
 end
 
+-- What a service's module listens to, where nobody else does: made once, for classes come and go.
+local of_modules = {}
+
+local function module_events(service_name, class)
+  of_modules[service_name] = of_modules[service_name] or combine(nil, class)
+  return of_modules[service_name]
+end
+
 -- Handlers of creating-client-class may add methods and take some away: such a client has its own class.
 local function with_attributes(made, class, emitter, session)
   local info = class._info
@@ -67,7 +75,7 @@ local function new_class(made)
   class._discovers, class._discovery_method = core.discovers(made)
   if module then
     class._module = module
-    class._events = module.register and combine(nil, class) or nil
+    class._events = module.register and module_events(info.service_name, class) or nil
   end
   return class
 end
