@@ -15,24 +15,29 @@ local classes = setmetatable({}, { __mode = "v" })
 -- Which services have a module of their own; looking for a file costs more than making a client.
 local WITH_MODULE = require("luaws.service")
 
+-- What each service's module listens to: registered once, for classes come and go.
+local of_modules = {}
+
+local function module_events(module)
+  local emitter = of_modules[module]
+  if not emitter and module.register then
+    emitter = require("luaws.events").new()
+    module.register(emitter)
+    of_modules[module] = emitter
+  end
+  return emitter
+end
+
 -- A new emitter: the handlers of the service's module, and after them what the session has.
 local function combine(session_events, class)
   local emitter = require("luaws.events").new()
-  if class._module and class._module.register then
-    class._module.register(emitter)
+  if class._events then
+    emitter:add(class._events)
   end
   if session_events then
     emitter:add(session_events)
   end
   return emitter
-end
-
--- What a service's module listens to, where nobody else does: made once, for classes come and go.
-local of_modules = {}
-
-local function module_events(service_name, class)
-  of_modules[service_name] = of_modules[service_name] or combine(nil, class)
-  return of_modules[service_name]
 end
 
 -- Handlers of creating-client-class may add methods and take some away: such a client has its own class.
@@ -74,8 +79,7 @@ local function new_class(made)
   class._info = info
   class._discovers, class._discovery_method = core.discovers(made)
   if module then
-    class._module = module
-    class._events = module.register and module_events(info.service_name, class) or nil
+    class._events = module_events(module)
   end
   return class
 end
