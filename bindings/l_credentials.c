@@ -169,7 +169,7 @@ static bool read_time(lua_State *L, const char *field, int64_t *out) {
     if (!luaws_time_parse(s, &seconds)) type = LUA_TNONE;
   }
   lua_pop(L, 1);
-  *out = (int64_t)seconds;
+  if (!luaws_time_whole(seconds, out)) type = LUA_TNONE;
   return type == LUA_TNIL || type == LUA_TNUMBER || type == LUA_TSTRING;
 }
 

@@ -34,12 +34,17 @@ static void date_from_days(int64_t days, struct luaws_time *t) {
   t->year = (int)(year + era * 400 + (t->month <= 2));
 }
 
+bool luaws_time_whole(double seconds, int64_t *out) {
+  if (!(seconds >= (double)year_1 && seconds < (double)year_10000)) return false;
+  *out = (int64_t)floor(seconds);
+  return true;
+}
+
 /* Whole seconds (rounded down) and microseconds. */
 static bool split_seconds(double seconds, int64_t *whole, int *microsecond) {
-  if (!(seconds >= (double)year_1 && seconds < (double)year_10000)) return false;
-  double floor_seconds = floor(seconds);
-  int64_t s = (int64_t)floor_seconds;
-  int us = (int)lround((seconds - floor_seconds) * 1e6);
+  int64_t s;
+  if (!luaws_time_whole(seconds, &s)) return false;
+  int us = (int)lround((seconds - (double)s) * 1e6);
   if (us == 1000000) us = 0, s++;
   if (s >= year_10000) return false;
   *whole = s;

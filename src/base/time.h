@@ -16,7 +16,10 @@ struct luaws_time {
   int microsecond;
 };
 
-/* False for NaN and for what lies outside the years 1 to 9999. Rounds to microseconds. */
+/* The whole seconds of a time, rounded down. False for NaN and for what lies outside the
+   years 1 to 9999. */
+bool luaws_time_whole(double seconds, int64_t *out);
+/* The same as a date. Rounds to microseconds. */
 bool luaws_time_split(double seconds, struct luaws_time *out);
 /* Fields out of their range carry over (month 13 is next January; day 0 is the last of
    the month before), as mktime does. */

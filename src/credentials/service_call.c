@@ -1,5 +1,7 @@
 #include "credentials/service_call.h"
 
+#include "base/time.h"
+
 /* ---- parameters ---- */
 
 static struct luaws_tree *add(struct luaws_arena *arena, struct luaws_tree *map,
@@ -119,9 +121,8 @@ int luaws_assumed_role(const struct luaws_provider_task *task,
       .method = luaws_str_from(task->provider->name),
   };
   if (expiry && expiry->kind == LUAWS_KIND_INTEGER) init.expiry_s = expiry->integer;
-  if (expiry && expiry->kind == LUAWS_KIND_FLOAT) {
-    init.expiry_s = (int64_t)expiry->floating;
-  }
+  if (expiry && expiry->kind == LUAWS_KIND_FLOAT)
+    luaws_time_whole(expiry->floating, &init.expiry_s);
   const char *missing = !init.access_key.len   ? "AccessKeyId"
                         : !init.secret_key.len ? "SecretAccessKey"
                         : !init.token.len      ? "SessionToken"
