@@ -252,7 +252,12 @@ static int read_error(lua_State *L) {
   if (lua_istable(L, 1)) {
     h->error.kind = copy_field(L, "kind");
     h->error.code = copy_field(L, "code");
+    /* A plain table says nothing but where it is. */
+    if (luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL)
+      h->error.text = copy_field(L, "message");
+    lua_settop(L, 1);
   }
+  if (h->error.text) return 0;
   h->error.text = copy(luaL_tolstring(L, 1, NULL)); /* may run the script's __tostring */
   return 0;
 }

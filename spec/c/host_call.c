@@ -89,6 +89,38 @@ static void blobs_go_out_as_bytes(void **state) {
   luaws_close(h);
 }
 
+static void blobs_that_are_no_base64_are_refused(void **state) {
+  static const struct {
+    const char *service, *operation, *params, *error;
+  } cases[] = {
+      {"s3", "PutObject", "{\"Bucket\":\"b\",\"Key\":\"k\",\"Body\":\"hello\"}",
+       "Invalid type for parameter Body, value: \"hello\", type: string, valid types: "
+       "string (base64)"},
+      {"kms", "Decrypt", "{\"CiphertextBlob\":\"AQ==AQ==\"}",
+       "Invalid type for parameter CiphertextBlob, "},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct luaws_handle *h = open_handle(cases[i].service);
+    char *error = NULL;
+    assert_int_equal(luaws_call(h, cases[i].operation, cases[i].params, NULL, &error),
+                     -1);
+    assert_non_null(error);
+    assert_non_null(strstr(error, cases[i].error));
+    luaws_free(error);
+    luaws_close(h);
+  }
+  struct luaws_handle *h = open_handle("s3");
+  static const char wrapped[] =
+      "{\"Bucket\":\"b\",\"Key\":\"k\",\"Body\":\"YQ\\nD/\\n\"}";
+  assert_int_equal(luaws_call(h, "PutObject", wrapped, NULL, NULL), 0);
+  assert_non_null(memmem(peer.body, sizeof peer.body, "a\0\xff", 3));
+  assert_int_equal(luaws_call(h, "PutObject",
+                              "{\"Bucket\":\"b\",\"Key\":\"k\",\"Body\":\"\"}", NULL,
+                              NULL),
+                   0);
+  luaws_close(h);
+}
+
 static void directory_buckets_have_sessions(void **state) {
   struct luaws_handle *h = open_handle("s3");
   for (int i = 0; i < 2; i++) {
@@ -249,6 +281,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_and_failures),
       cmocka_unit_test(blobs_go_out_as_bytes),
+      cmocka_unit_test(blobs_that_are_no_base64_are_refused),
       cmocka_unit_test(directory_buckets_have_sessions),
       cmocka_unit_test(what_cannot_be_opened),
       cmocka_unit_test(credentials_from_everywhere),

@@ -195,6 +195,7 @@ static void errors_of_every_kind(void **state) {
       {"error()", "LuaError", NULL, "nil"},
       {"error({kind = 'Own', code = 'C7'})", "Own", "C7", "table: "},
       {"error({kind = 7})", "LuaError", NULL, "table: "},
+      {"error({kind = 'Own', message = 'what happened'})", "Own", NULL, "what happened"},
       {"error(setmetatable({}, {__tostring = function() return 'told' end}))", "LuaError",
        NULL, "told"},
       {"error(setmetatable({}, {__tostring = function() error('no', 0) end}))",

@@ -546,7 +546,11 @@ static void check_scalar(struct validation *v, const struct luaws_member *m,
     if (kind != LUAWS_KIND_STRING) return wrong_type(v, shape, at, "string");
     return check_string(v, m, shape, at);
   case LUAWS_TYPE_BLOB:
-    if (kind == LUAWS_KIND_STRING) return;
+    if (kind == LUAWS_KIND_STRING) {
+      if (r->ops->is_blob && !r->ops->is_blob(r))
+        wrong_type(v, shape, at, "string (base64)");
+      return;
+    }
     if (!may_stream(m, shape)) return wrong_type(v, shape, at, "string");
     if (kind != LUAWS_KIND_STREAM) wrong_type(v, shape, at, "string, file, function");
     return;

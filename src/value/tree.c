@@ -355,7 +355,15 @@ static struct luaws_str read_bytes(struct luaws_reader *r) {
   return here(r)->text;
 }
 
-/* Base64 that is none reads as it stands: the service will say what it thinks of it. */
+static bool is_blob(struct luaws_reader *r) {
+  if (!reader_of(r)->blobs) return true;
+  struct luaws_buf bytes = {0};
+  bool ok = luaws_base64_decode(&bytes, here(r)->text);
+  luaws_buf_clear(&bytes);
+  return ok;
+}
+
+/* Base64 that is none, which validation tells, reads as it stands. */
 static struct luaws_str read_blob(struct luaws_reader *r) {
   struct luaws_arena *arena = reader_of(r)->blobs;
   struct luaws_str text = here(r)->text;
@@ -448,6 +456,7 @@ static const struct luaws_reader_ops reader_ops = {
     .floating = read_floating,
     .bytes = read_bytes,
     .blob = read_blob,
+    .is_blob = is_blob,
     .stream = read_stream,
     .length = read_length,
     .enter_member = enter_member,

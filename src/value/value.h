@@ -44,6 +44,8 @@ struct luaws_reader_ops {
   /* The bytes of a STRING that the model calls a blob: not the same where a text cannot
    * hold any bytes. */
   struct luaws_str (*blob)(struct luaws_reader *r);
+  /* Whether blob can make bytes of the STRING; NULL where it always can. */
+  bool (*is_blob)(struct luaws_reader *r);
   /* A STRING or STREAM as a body, with what keeps it alive (release). */
   int (*stream)(struct luaws_reader *r, struct luaws_stream *out,
                 struct luaws_error *err);
