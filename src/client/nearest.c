@@ -1,44 +1,24 @@
 #include "client/nearest.h"
 
+#include "base/typo.h"
+
 #include <ctype.h>
 
-enum { NAME_MAX_LETTERS = 96, NEAREST_MAX = 3 };
+enum { NEAREST_MAX = 3 };
 
 /* A name without its case and anything between its words: list_buckets is ListBuckets. */
 struct letters {
-  char text[NAME_MAX_LETTERS];
+  char text[LUAWS_TYPO_MAX_BYTES];
   size_t len;
 };
 
 static struct letters letters_of(struct luaws_str name) {
   struct letters l = {.len = 0};
-  for (size_t i = 0; i < name.len && l.len < NAME_MAX_LETTERS; i++) {
+  for (size_t i = 0; i < name.len && l.len < LUAWS_TYPO_MAX_BYTES; i++) {
     unsigned char c = (unsigned char)name.ptr[i];
     if (isalnum(c)) l.text[l.len++] = (char)tolower(c);
   }
   return l;
-}
-
-static size_t smaller(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
-/* How many letters to change, add or leave out to get from a to b. */
-static size_t distance(const struct letters *a, const struct letters *b) {
-  size_t row[NAME_MAX_LETTERS + 1];
-  for (size_t j = 0; j <= b->len; j++)
-    row[j] = j;
-  for (size_t i = 1; i <= a->len; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b->len; j++) {
-      size_t above = row[j];
-      row[j] = smaller(smaller(above, row[j - 1]) + 1,
-                       diagonal + (a->text[i - 1] != b->text[j - 1]));
-      diagonal = above;
-    }
-  }
-  return row[b->len];
 }
 
 void luaws_nearest_operations(const struct luaws_service *s, struct luaws_str name,
@@ -53,7 +33,8 @@ void luaws_nearest_operations(const struct luaws_service *s, struct luaws_str na
   for (uint32_t i = 0; i < s->operation_count; i++) {
     struct luaws_str candidate = luaws_ref_text(&luaws_service_method_at(s, i)->name);
     struct letters l = letters_of(candidate);
-    size_t away = distance(&wanted, &l);
+    size_t away = luaws_typo_distance((struct luaws_str){wanted.text, wanted.len},
+                                      (struct luaws_str){l.text, l.len});
     if (away > limit) continue;
     size_t at = count;
     while (at > 0 && best[at - 1].away > away)

@@ -2,6 +2,7 @@
    the pack. What comes from a folder is compiled once and kept. */
 #include "model/pack_file.h"
 
+#include "base/typo.h"
 #include "model/compile.h"
 #include "model/source.h"
 
@@ -117,45 +118,26 @@ static struct luaws_str newest_version(struct luaws_models *m,
 
 /* ---- names that nobody has ---- */
 
-enum { LONGEST_NAME = 63, NEAREST_NAMES = 3 };
-
-/* How many letters have to be changed, added or taken away. */
-static unsigned distance(struct luaws_str a, struct luaws_str b) {
-  unsigned row[LONGEST_NAME + 1];
-  if (a.len > LONGEST_NAME || b.len > LONGEST_NAME) return LONGEST_NAME;
-  for (unsigned j = 0; j <= b.len; j++)
-    row[j] = j;
-  for (unsigned i = 1; i <= a.len; i++) {
-    unsigned diagonal = row[0];
-    row[0] = i;
-    for (unsigned j = 1; j <= b.len; j++) {
-      unsigned changed = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-      unsigned least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = changed < least ? changed : least;
-    }
-  }
-  return row[b.len];
-}
+enum { NEAREST_NAMES = 3 };
 
 static void append_nearest(struct luaws_models *m, enum luaws_section_type type,
                            struct luaws_str service, struct luaws_buf *out) {
   struct luaws_str nearest[NEAREST_NAMES], next = LUAWS_STR_NONE;
-  unsigned far[NEAREST_NAMES], count = 0;
-  unsigned limit = service.len < 5 ? 1 : (unsigned)(service.len / 3);
+  size_t far[NEAREST_NAMES], count = 0;
+  size_t limit = service.len < 5 ? 1 : service.len / 3;
   while ((next = luaws_models_next_service(m, type, next)).ptr) {
-    unsigned d = distance(service, next);
+    size_t d = luaws_typo_distance(service, next);
     bool begins = service.len > 2 && luaws_str_starts(next, service);
     if (d > limit && !begins) continue;
     if (begins && d > limit) d = limit + 1;
-    unsigned i = count < NEAREST_NAMES ? count++ : NEAREST_NAMES;
+    size_t i = count < NEAREST_NAMES ? count++ : NEAREST_NAMES;
     while (i > 0 && far[i - 1] > d) {
       if (i < NEAREST_NAMES) nearest[i] = nearest[i - 1], far[i] = far[i - 1];
       i--;
     }
     if (i < NEAREST_NAMES) nearest[i] = next, far[i] = d;
   }
-  for (unsigned i = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     luaws_buf_append_cstr(out, i ? ", " : " Did you mean: ");
     luaws_buf_append_str(out, nearest[i]);
   }

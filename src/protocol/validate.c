@@ -7,13 +7,14 @@
 #include "protocol/protocol.h"
 
 #include "base/encode.h"
+#include "base/typo.h"
 #include "protocol/event_write.h"
 #include "protocol/scalar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_FAULTS = 100, MAX_NAME = 64 };
+enum { MAX_FAULTS = 100 };
 
 /* Where the walk stands; from the parameters' root, in the frames of the recursion. */
 struct step {
@@ -153,37 +154,13 @@ static void missing_member(struct validation *v, const struct luaws_member *m,
   add_line(v, &line);
 }
 
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-/* How many letters must be inserted, removed or replaced; case does not count. */
-static unsigned distance(struct luaws_str a, struct luaws_str b) {
-  unsigned row[MAX_NAME + 1];
-  for (size_t j = 0; j <= b.len; j++)
-    row[j] = (unsigned)j;
-  for (size_t i = 1; i <= a.len; i++) {
-    unsigned diagonal = row[0];
-    row[0] = (unsigned)i;
-    for (size_t j = 1; j <= b.len; j++) {
-      unsigned replace = diagonal + (lower(a.ptr[i - 1]) != lower(b.ptr[j - 1]));
-      unsigned least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = replace < least ? replace : least;
-    }
-  }
-  return row[b.len];
-}
-
 /* The member whose name is nearest, if it is near at all. */
 static struct luaws_str nearest(const struct luaws_shape *shape, struct luaws_str name) {
   struct luaws_str best = LUAWS_STR_NONE;
-  if (name.len > MAX_NAME) return best;
-  unsigned limit = (unsigned)name.len / 3 + 1;
+  size_t limit = name.len / 3 + 1;
   for (unsigned i = 0; i < shape->member_count; i++) {
     struct luaws_str other = luaws_ref_text(&luaws_shape_member_at(shape, i)->name);
-    if (other.len > MAX_NAME) continue;
-    unsigned n = distance(name, other);
+    size_t n = luaws_typo_distance(name, other);
     if (n >= limit) continue;
     limit = n;
     best = other;

@@ -1,6 +1,7 @@
 /* What a caller writes into a config table, read by tables of options. */
 #include "settings/client_config.h"
 
+#include "base/typo.h"
 #include "settings/client_config_checks.h"
 
 #include <limits.h>
@@ -96,7 +97,7 @@ static const struct table s3_table = TABLE("s3", s3_options);
 static const struct table proxies_config_table =
     TABLE("proxies_config", proxies_config_options);
 
-enum { MAX_PARAMS_DEPTH = 8, MAX_NAME_BYTES = 64 };
+enum { MAX_PARAMS_DEPTH = 8 };
 
 struct reading {
   struct luaws_client_config *config;
@@ -106,36 +107,14 @@ struct reading {
 
 /* ---- messages ---- */
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
-/* Levenshtein distance. */
-static size_t distance(struct luaws_str a, struct luaws_str b) {
-  size_t row[MAX_NAME_BYTES + 1];
-  if (a.len > MAX_NAME_BYTES || b.len > MAX_NAME_BYTES) return SIZE_MAX;
-  for (size_t j = 0; j <= b.len; j++)
-    row[j] = j;
-  for (size_t i = 1; i <= a.len; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.len; j++) {
-      size_t above = row[j];
-      row[j] =
-          least(diagonal + (a.ptr[i - 1] != b.ptr[j - 1]), least(above, row[j - 1]) + 1);
-      diagonal = above;
-    }
-  }
-  return row[b.len];
-}
-
 static int unknown_option(struct reading *g, const struct table *t,
                           struct luaws_str key) {
   const char *nearest = t->options[0].name;
   size_t best = SIZE_MAX;
   for (size_t i = 0; i < t->count; i++) {
     struct luaws_str name = luaws_str_from(t->options[i].name);
-    size_t d = key.len && luaws_str_starts(name, key) ? 1 : distance(key, name);
+    size_t d =
+        key.len && luaws_str_starts(name, key) ? 1 : luaws_typo_distance(key, name);
     if (d >= best) continue;
     best = d;
     nearest = t->options[i].name;
