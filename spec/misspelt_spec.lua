@@ -56,6 +56,15 @@ describe("what is written wrong:", function()
       "resolve_endpoint takes the name of a service, not a nil" },
     { "a presigned table", function() s3:generate_presigned_url{ Params = {} } end,
       "generate_presigned_url takes the name of a method and a table, not a table" },
+    { "a field of client.meta that is made when touched", function() return s3.meta.event end,
+      "client.meta has no 'event'; did you mean 'events'?" },
+    { "a parameter with its letters swapped", function() s3:list_objects_v2{ Bukcet = "b" } end,
+      'Parameter validation failed:\nMissing required parameter in input: "Bucket"\n'
+        .. 'Unknown parameter in input: "Bukcet", must be one of: Bucket, Delimiter, EncodingType, MaxKeys, '
+        .. 'Prefix, ContinuationToken, FetchOwner, StartAfter, RequestPayer, ExpectedBucketOwner, '
+        .. 'OptionalObjectAttributes (did you mean "Bucket"?)' },
+    { "a paging option among the parameters", function() objects:paginate{ Bucket = "b", PageSize = 1 } end,
+      "paginate: 'PageSize' belongs into PaginationConfig" },
     { "a paging option", function() objects:paginate { PaginationConfig = { Pagesize = 1 } } end,
       "PaginationConfig: no 'Pagesize'; did you mean 'PageSize'?" },
     { "paging options that are no table", function() objects:paginate { PaginationConfig = 5 } end,

@@ -179,7 +179,9 @@ end
 
 -- What core.client_info gives, of which some may be nil.
 local INFO = { region_name = true, partition = true, user_agent = true, service_name = true }
-local no_such_meta = require("luaws.nearest").no_such("client.meta", setmetatable({}, { __index = INFO }))
+local no_such_meta = require("luaws.nearest").no_such("client.meta", setmetatable({}, {
+  __index = setmetatable(INFO, { __index = META }),
+}))
 
 function meta_mt:__index(name)
   local make = META[name]
@@ -187,7 +189,7 @@ function meta_mt:__index(name)
     local value = make(self)
     rawset(self, name, value)
     return value
-  elseif not INFO[name] then
+  elseif not rawget(INFO, name) then
     return no_such_meta(self, name)
   end
 end

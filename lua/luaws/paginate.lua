@@ -435,6 +435,11 @@ function Paginator:paginate(params)
     errors.raise("TypeError", "paginate takes its parameters in one table, not a %s", type(params))
   end
   local copy = copy_table(params or {})
+  for _, name in ipairs(PAGING) do
+    if copy[name] ~= nil and not (self._input and self._input.members[name]) then
+      errors.raise("TypeError", "paginate: '%s' belongs into PaginationConfig", name)
+    end
+  end
   local paging = copy.PaginationConfig or {}
   nearest.check_options("PaginationConfig", paging, PAGING)
   copy.PaginationConfig = nil
