@@ -173,8 +173,20 @@ static void reader_end_entries(struct luaws_reader *r) {
 
 enum { DESCRIBE_MAX_BYTES = 64, DESCRIBE_MAX_ENTRIES = 4 };
 
+/* An object is told by the name of its kind: what is in it is its own business. */
+static bool describe_object(lua_State *L, struct luaws_buf *out) {
+  if (!lua_getmetatable(L, -1)) return false;
+  lua_pushliteral(L, "__name");
+  bool named = lua_rawget(L, -2) == LUA_TSTRING;
+  if (named) luaws_buf_printf(out, "<%s>", lua_tostring(L, -1));
+  lua_pop(L, 2);
+  return named;
+}
+
 static void describe(lua_State *L, struct luaws_buf *out, int depth) {
   size_t len;
+  luaL_checkstack(L, 4, "parameters are nested too deep");
+  if (lua_type(L, -1) != LUA_TSTRING && describe_object(L, out)) return;
   switch (lua_type(L, -1)) {
   case LUA_TSTRING: {
     const char *s = lua_tolstring(L, -1, &len);
@@ -184,7 +196,6 @@ static void describe(lua_State *L, struct luaws_buf *out, int depth) {
     return;
   }
   case LUA_TTABLE: {
-    luaL_checkstack(L, 4, "parameters are nested too deep");
     luaws_buf_append_char(out, '{');
     int n = 0;
     lua_pushnil(L);

@@ -18,6 +18,12 @@ describe("what is written wrong:", function()
   local PAGES_NO_LIST = "pages of list_objects_v2 are no list: write `for page in pages do`, or use "
     .. "build_full_result()"
 
+  local function answered_by(stage)
+    local client = aws.client("s3", OPTS)
+    client.meta.events:register(stage .. ".s3", function() return 5 end)
+    client:list_buckets()
+  end
+
   local cases = {
     { "a function of aws", function() return aws.clinet end, "aws has no 'clinet'; did you mean 'client'?" },
     { "a function of aws.async", function() return aws.async.Map end,
@@ -32,6 +38,24 @@ describe("what is written wrong:", function()
       "meta has no 'clint'; did you mean 'client'?" },
     { "a function of aws.jmespath", function() return aws.jmespath.serch end,
       "aws.jmespath has no 'serch'; did you mean 'search'?" },
+    { "a method of a paginator", function() objects:paginat{ Bucket = "b" } end,
+      "paginator has no 'paginat'; did you mean 'paginate'?" },
+    { "a method of a waiter", function() exists:waits{ Bucket = "b" } end,
+      "waiter has no 'waits'; did you mean 'wait'?" },
+    { "an object for its id", function() ec2.meta.client:describe_instances{ InstanceIds = { instance } } end,
+      "Parameter validation failed:\nInvalid type for parameter InstanceIds[0], value: <luaws.resource>, "
+        .. "type: table (a map), valid types: string" },
+    { "a condition for a plain client", function()
+      local condition = aws.dynamodb.Key("a"):eq(1)
+      aws.client("dynamodb", OPTS):query{ TableName = "t", KeyConditionExpression = condition }
+    end, "Parameter validation failed:\nInvalid type for parameter KeyConditionExpression, value: "
+      .. "<luaws.dynamodb.condition>, type: table (a map), valid types: string" },
+    { "what a handler of before-call answers", function() answered_by("before-call") end,
+      "a handler of before-call.s3.ListBuckets answers with a table { status_code, headers, body }, not a "
+        .. "number" },
+    { "what a handler of before-send answers", function() answered_by("before-send") end,
+      "a handler of before-send.s3.ListBuckets answers with a table { status_code, headers, body }, not a "
+        .. "number" },
     { "a method of a stubber", function() aws.stubber(s3):add_respons() end,
       "stubber has no 'add_respons'; did you mean 'add_response'?" },
     { "a resource's identifier", function() ec2:Instance{ ID = "i-1" } end,

@@ -339,6 +339,14 @@ run[0] = function(emitter, event, call)
   end
 end
 
+local function check_answer(event, response)
+  if type(response) ~= "table" then
+    require("luaws.errors").raise("TypeError",
+      "a handler of %s answers with a table { status_code, headers, body }, not a %s", event.stage_name,
+      type(response))
+  end
+end
+
 local function answer(call, response)
   call:answer(response.status_code or 200, response.headers or {}, response.body or "")
 end
@@ -350,7 +358,9 @@ run[1] = function(emitter, event, call)
   local _, response = emitter:emit_until_response(event.stage_name, event)
   if response == nil then
     return
-  elseif response.parsed == nil then
+  end
+  check_answer(event, response)
+  if response.parsed == nil then
     answer(call, response)
   elseif (response.status_code or 200) < 300 then
     call:give(response.parsed, true)
@@ -385,6 +395,7 @@ run[5] = function(emitter, event, call)
   event.request = request_of(call)
   local response = events.first_non_none_response(emitter:emit(event.stage_name, event))
   if response ~= nil then
+    check_answer(event, response)
     answer(call, response)
   end
 end

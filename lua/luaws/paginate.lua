@@ -459,6 +459,9 @@ function Paginator:paginate(params)
   }, pages_mt)
 end
 
+setmetatable(Paginator, { __index = nearest.no_such("paginator", setmetatable({ result_keys = true },
+  { __index = Paginator })) })
+
 local function find_operation(client, method_name)
   local operation = client.meta.service_model:operation_for_method(method_name)
   if not operation then

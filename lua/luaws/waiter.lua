@@ -197,6 +197,9 @@ local function sleep(seconds)
   require("luaws.async").sleep(seconds)
 end
 
+setmetatable(Waiter, { __index = nearest.no_such("waiter", setmetatable({ name = true, config = true },
+  { __index = Waiter })) })
+
 --- A waiter that asks through call(params) and goes by a model's entry.
 ---@param name string the model's name, for messages
 ---@param call function
