@@ -25,6 +25,40 @@ describe("a client", function()
       session():client("ec2", { use_ssl = false, endpoint_url = "https://x.example" }).meta.endpoint_url)
   end)
 
+  -- What AWS's endpoints say of regions is nothing to somebody's own.
+  it("is at an endpoint of one's own in the region that was asked for", function()
+    local AWS, OWN = nil, "http://own.example"
+    local cases = { -- service, operation, region, endpoint; the region it says it is in, and signs for
+      { "iam", "list_users", nil, AWS, "aws-global", "us-east-1" },
+      { "iam", "list_users", "eu-west-1", AWS, "aws-global", "us-east-1" },
+      { "iam", "list_users", "cn-north-1", AWS, "aws-cn-global", "cn-north-1" },
+      { "iam", "list_users", nil, OWN, nil, "NoRegionError" },
+      { "iam", "list_users", "eu-west-1", OWN, "eu-west-1", "eu-west-1" },
+      { "iam", "list_users", "cn-north-1", OWN, "cn-north-1", "cn-north-1" },
+      { "iam", "list_users", "aws-global", OWN, "aws-global", "aws-global" },
+      { "route53", "list_hosted_zones", "cn-north-1", AWS, "aws-cn-global", "cn-northwest-1" },
+      { "route53", "list_hosted_zones", "cn-north-1", OWN, "cn-north-1", "cn-north-1" },
+      { "sts", "get_caller_identity", nil, AWS, "aws-global", "us-east-1" },
+      { "sts", "get_caller_identity", nil, OWN, nil, "NoRegionError" },
+      { "sts", "get_caller_identity", "mars-1", OWN, "mars-1", "mars-1" },
+      { "s3", "list_buckets", nil, OWN, "us-east-1", "us-east-1" },
+      { "s3", "list_buckets", "us-east-1", OWN, "us-east-1", "us-east-1" },
+      { "s3", "list_buckets", "aws-global", OWN, "aws-global", "us-east-1" },
+      { "s3", "list_buckets", "eu-west-1", OWN, "eu-west-1", "eu-west-1" },
+    }
+    for _, case in ipairs(cases) do
+      local client <close> = aws.session{ _env = {}, _home = "/nowhere", aws_access_key_id = "AKIDEXAMPLE",
+        aws_secret_access_key = "the-secret" }:client(case[1], { region_name = case[3], endpoint_url = case[4] })
+      local signed
+      client.meta.events:register("before-send", function(event)
+        signed = event.request.headers.Authorization:match("Credential=%w+/%d+/([^/]*)/")
+        return { status_code = 200, headers = {}, body = "" }
+      end)
+      local _, err = pcall(client[case[2]], client)
+      assert.same(case, { case[1], case[2], case[3], case[4], client.meta.region_name, signed or err.kind })
+    end
+  end)
+
   it("takes versions of its API, and older names of services", function()
     assert.equal("2016-09-15", session():client("ec2", {
       api_version = "2016-09-15" }).meta.service_model.api_version)

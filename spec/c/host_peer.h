@@ -67,7 +67,7 @@ static inline void peer_remove_config(const char *name) {
 
 static const char peer_mfa_profile[] =
     "[profile m]\nrole_arn = arn:aws:iam::1:role/m\nsource_profile = base\n"
-    "mfa_serial = the-device\n"
+    "mfa_serial = the-device\nregion = us-east-1\n"
     "[profile base]\naws_access_key_id = AKID-BASE\naws_secret_access_key = s\n";
 
 /* Somebody with such a device; arg counts how often they were asked. */

@@ -71,6 +71,13 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   c->partition = r.partition;
   c->signing_region = r.signing_region.len ? r.signing_region : c->region;
   c->meta_region = r.region.len ? r.region : c->region;
+  /* What is known of AWS's endpoints says nothing of somebody's own: there the region is
+     the one asked for, if any. For S3 without one it is as if there were no such
+     endpoint.
+   */
+  if (c->custom_endpoint.len && !(s3 && (c->global_s3_endpoint || !c->region.len))) {
+    c->meta_region = c->signing_region = c->region;
+  }
   /* What a script compares with is the region that it asked for. */
   if (s3 && c->global_s3_endpoint && luaws_str_is(c->meta_region, "aws-global")) {
     c->meta_region = LUAWS_STR("us-east-1");
