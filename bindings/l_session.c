@@ -225,6 +225,7 @@ static int wait_for_credentials(lua_State *L, struct luaws_session *s,
   l_wait_init(&w->wait, l_core(L));
   luaL_setmetatable(L, CREDENTIALS_WAIT_TYPE);
   w->session = luaws_session_acquire(s);
+  if (wanted == CREDENTIALS || wanted == METHOD) luaws_session_settle_region(s);
   if (client) w->client = luaws_client_acquire(client);
   return credentials_step(L, LUA_OK, lua_gettop(L));
 }

@@ -5,7 +5,7 @@ credentials, and of odd files, for spec/credentials_answers_spec.lua.
     python3 scripts/credentials-answers.py > spec/fixtures/credentials-answers.json
 
 The server is the one of the specs, with the same replies. "{URL}" is its address and the number of the case,
-"{HOME}" the home folder, "{IN:60}" the time a minute from now. The cases of `aws login` need awscrt.
+"{PROXY}" the same as the address of a proxy, "{HOME}" the home folder, "{IN:60}" the time a minute from now. The cases of `aws login` need awscrt.
 """
 
 import glob
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import botocore.config
 import botocore.credentials
 import botocore.session
 import botocore.tokens
@@ -34,9 +35,10 @@ KEYS = {"AccessKeyId": "AK", "SecretAccessKey": "hush", "Token": "t", "Expiratio
 CASES = []
 
 
-def case(name, replies=(), config="", env=None, files=None, profile=None):
+def case(name, replies=(), config="", env=None, files=None, profile=None, before=()):
+    """`before` is what happens before it is asked: clients that are made, [how, region]."""
     CASES.append({"name": name, "replies": [dict(reply) for reply in replies], "config": config, "env": env or {},
-                  "files": files or {}, "profile": profile})
+                  "files": files or {}, "profile": profile, "before": before})
 
 
 def without(mapping, name):
@@ -161,6 +163,59 @@ for variable in ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSIO
             web(f"{variable} = {value!r} over a profile, in code: {profile}", OWN,
                 {variable: value, "AWS_PROFILE": "p"}, profile=profile)
 
+# ---- where STS is, and in which region it is asked ----
+
+TLS = {"AWS_ENDPOINT_URL_STS": None, "HTTPS_PROXY": "{PROXY}"}  # what goes to AWS ends at the proxy
+ROLES = {
+    "a role": ("source_profile = base", BASE),
+    "a role of the environment": ("credential_source = Environment", ""),
+    "a web identity": ("web_identity_token_file = {HOME}/token", ""),
+    "a role of a role": ("source_profile = b", f"[profile b]\nrole_arn = {ARN}-b\nsource_profile = base\n{BASE}"),
+}
+REGIONS = {
+    "none": ("", "", {}),
+    "in the role's profile": ("region = eu-west-1\n", "", {}),
+    "in another profile": ("", "region = eu-west-2\n", {}),
+    "in a variable": ("region = eu-west-1\n", "", {"AWS_DEFAULT_REGION": "sa-east-1"}),
+}
+ENDPOINTS = {
+    "STS's variable": ({}, ""),
+    "the general variable": ({"AWS_ENDPOINT_URL_STS": None, "AWS_ENDPOINT_URL": "{URL}/sts"}, ""),
+    "the section of services": ({"AWS_ENDPOINT_URL_STS": None}, "services = s\n"),
+    "the profile": ({"AWS_ENDPOINT_URL_STS": None}, "endpoint_url = {URL}/sts\n"),
+}
+AT_AWS = {
+    "nowhere": (TLS, ""),
+    "nowhere, legacy": (TLS, "sts_regional_endpoints = legacy\n"),
+    "nowhere, FIPS": (TLS, "use_fips_endpoint = true\n"),
+    "ignored": ({"HTTPS_PROXY": "{PROXY}"}, "ignore_configured_endpoint_urls = true\n"),
+}
+
+
+def region(what, where, endpoint, env, setting, *before):
+    source, others = ROLES[what]
+    own, other, more = REGIONS[where]
+    config = f"[profile p]\nrole_arn = {ARN}\n{own}{setting}{source}\n{others}{other if others else ''}"
+    case(f"STS for {what}, region {where}, endpoint: {endpoint}, clients: {before}", [{**sts(), "times": 2}],
+         config + "[services s]\nsts =\n  endpoint_url = {URL}/sts\n",
+         {"AWS_DEFAULT_REGION": None, **(ENV_KEYS if "env" in what else {}), **env, **more}, {"token": "the-token"},
+         "p", before)
+
+
+for what in ROLES:
+    for where in REGIONS:
+        for endpoint, (env, setting) in ENDPOINTS.items():
+            region(what, where, endpoint, env, setting)
+        region(what, where, "STS's variable", {}, "", ["plain", "ap-south-1"])
+for before in ((["keys", "ap-south-1"],), (["unsigned", "ap-south-1"],), (["asked", "ap-south-1"],),
+               (["plain", "ap-south-1"], ["plain", "ap-east-1"]), (["keys", "ap-south-1"], ["plain", "ap-east-1"]),
+               (["unsigned", "ap-south-1"], ["asked", "ap-east-1"])):
+    region("a role", "in the role's profile", "STS's variable", {}, "", *before)
+for what in ("a role", "a web identity"):
+    for where in ("none", "in a variable"):
+        for endpoint, (env, setting) in AT_AWS.items():
+            region(what, where, endpoint, env, setting)
+
 # ---- SSO ----
 
 SSO = "sso_account_id = 111122223333\nsso_role_name = Dev\n"
@@ -213,8 +268,12 @@ def login(name, changes=None, left=60, replies=()):
         ".aws/login/cache/" + hashlib.sha256(b"me").hexdigest() + ".json": json.dumps(token)}, profile="p")
 
 
-KEY = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"], check=True,
-                     capture_output=True, text=True).stdout
+KEY = """-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEICG4biTCPii9dh1s0q3H7hXcf44u0X8tmjmdo8KuPMfsoAoGCCqGSM49
+AwEHoUQDQgAETPHQdT3BzE5j+XcRMb2dPPxSQLaxrjNpdYOtqj3ilIsx0rq0D5yG
+SKNXCmpsb4WtXIPXIM8fTV8q6qci+0kC4g==
+-----END EC PRIVATE KEY-----
+"""
 SIGNED_IN = {"body": json.dumps({"accessToken": {"accessKeyId": "AKNEW", "secretAccessKey": "new", "sessionToken":
                                  "new"}, "tokenType": "aws_sigv4", "expiresIn": 3000, "refreshToken": "r2"})}
 for left in (-100, 60, 280, 320, 1000):
@@ -261,7 +320,9 @@ case("boto file is nowhere", env={"BOTO_CONFIG": "{HOME}/boto"}, files={".boto":
 # ---- running them ----
 
 def fill(text, url, home):
+    base, number = url.rsplit("/", 1)
     text = text.replace("{URL}", url).replace("{HOME}", home)
+    text = text.replace("{PROXY}", base.replace("//", f"//{number}:x@"))
     return re.sub(r"\{IN:(-?\d+)\}", lambda m: time.strftime(
         "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + int(m[1]))), text)
 
@@ -281,6 +342,14 @@ def summary(request):
     return {name: value for name, value in out.items() if value}
 
 
+def make_client(session, how, region):
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"} if how == "keys" else {}
+    config = botocore.config.Config(signature_version=botocore.UNSIGNED) if how == "unsigned" else None
+    if how == "asked":
+        session.get_credentials()
+    session.create_client("sqs", region_name=region, config=config, **keys)
+
+
 def run(this, url):
     home = tempfile.mkdtemp()
     os.makedirs(home + "/.aws/sso/cache")
@@ -297,7 +366,10 @@ def run(this, url):
     botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR = home + "/.aws/sso/cache"
     botocore.tokens.SSOTokenProvider._SSO_TOKEN_CACHE_DIR = home + "/.aws/sso/cache"
     try:
-        found = botocore.session.Session(profile=this["profile"]).get_credentials()
+        session = botocore.session.Session(profile=this["profile"])
+        for how, region in this["before"]:
+            make_client(session, how, region)
+        found = session.get_credentials()
         expect = {}
         if found is not None:
             frozen = found.get_frozen_credentials()
@@ -334,7 +406,7 @@ def main():
     for line in open(folder + "/requests.jsonl", encoding="latin-1"):
         request = json.loads(line)
         request["body"] = open(f"{folder}/body-{request['number']}").read()
-        number = int(re.match(r"/(\d+)", request["target"])[1])
+        number = int(request.get("proxy_user") or re.match(r"/(\d+)", request["target"])[1])
         CASES[number - 1]["expect"]["requests"].append(summary(request))
     server.stdout.close()
     server.wait()

@@ -5,6 +5,7 @@ local cjson = require("cjson")
 local child = require("spec.support.child")
 local machine = require("spec.support.machine")
 local server = require("spec.support.server")
+local shell = require("spec.support.shell")
 
 local fixture = cjson.decode(machine.read("spec/fixtures/credentials-answers.json"))
 
@@ -64,7 +65,8 @@ describe("as botocore does it, odd answers and files", function()
   local function filler(w, number)
     local url = peer.url .. "/" .. number
     return function(text)
-      return (text:gsub("{URL}", url):gsub("{HOME}", w.home):gsub("{IN:(%-?%d+)}", function(seconds)
+      local proxy = peer.url:gsub("//", "//" .. number .. ":x@")
+      return (text:gsub("{URL}", url):gsub("{PROXY}", proxy):gsub("{HOME}", w.home):gsub("{IN:(%-?%d+)}", function(seconds)
         return machine.iso(w.now + math.tointeger(tonumber(seconds)))
       end))
     end, url
@@ -96,19 +98,58 @@ describe("as botocore does it, odd answers and files", function()
     return token
   end
 
+  local function make_client(session, how, region)
+    local opts = { region_name = region }
+    if how == "keys" then
+      opts.aws_access_key_id, opts.aws_secret_access_key = "a", "b"
+    elseif how == "unsigned" then
+      opts.config = { signature_version = "unsigned" }
+    elseif how == "asked" then
+      session:get_credentials()
+    end
+    session:client("sqs", opts)
+  end
+
+  --- The credentials, and how they were found.
+  local function ask(w, case)
+    local profile = case.profile ~= cjson.null and case.profile or nil
+    local session = require("luaws").session{ _env = w.env, _home = w.home, profile_name = profile,
+      _clock = function() return w.now end }
+    for _, client in ipairs(case.before) do
+      make_client(session, table.unpack(client))
+    end
+    local credentials = session:get_credentials()
+    if credentials then
+      return credentials:get_frozen_credentials(), credentials.method
+    end
+  end
+
+  --- The error that a process of its own gets: a proxy is looked for in the real environment only.
+  local function ask_outside(w, case)
+    local env = { HOME = w.home }
+    for name, value in pairs(w.env) do
+      env[name] = value
+    end
+    local script = "local s = aws.session{ profile_name = arg[1] } "
+      .. "local _, err = pcall(function() return s:get_credentials():get_frozen_credentials() end) "
+      .. "print(err.kind, err.message)"
+    local file = shell.file(script)
+    local said = shell.run({ "-l", "aws=luaws", file, case.profile }, { env = env })
+    os.remove(file)
+    local kind, message = said.out:match("^(%S+)\t([^\n]*)")
+    return { kind = kind or said.err, message = message or "" }
+  end
+
   local function run(case, number)
     local w <close> = machine.new()
     local fill, url = filler(w, number)
     prepare(w, case, fill)
-    local method
-    local ok, found = pcall(function()
-      local profile = case.profile ~= cjson.null and case.profile or nil
-      local session = require("luaws").session{ _env = w.env, _home = w.home, profile_name = profile,
-        _clock = function() return w.now end }
-      local credentials = session:get_credentials()
-      method = credentials and credentials.method
-      return credentials and credentials:get_frozen_credentials()
-    end)
+    local ok, found, method
+    if case.env.HTTPS_PROXY then
+      ok, found = false, ask_outside(w, case)
+    else
+      ok, found, method = pcall(ask, w, case)
+    end
     local got = {}
     if not ok then
       local message = found.message:gsub(w.home, "{HOME}"):gsub(url:gsub("%p", "%%%0"), "{URL}")
@@ -147,7 +188,7 @@ describe("as botocore does it, odd answers and files", function()
       got[number].requests = {}
     end, { concurrency = 40 })
     for _, request in ipairs(peer:requests()) do
-      local list = got[tonumber(request.target:match("^/(%d+)"))].requests
+      local list = got[tonumber(request.proxy_user or request.target:match("^/(%d+)"))].requests
       list[#list + 1] = summary(request)
     end
     local wrong = {}

@@ -5,6 +5,7 @@ for every request before it is answered, and FOLDER/body-N its body. Both files 
 Latin-1, so that anything may stand in them. OPTIONS is JSON: tls, deaf.
 """
 
+import base64
 import itertools
 import json
 import os
@@ -295,6 +296,9 @@ def record(connection, head, raw, plain, complete, unexpected):
             "complete": complete,
             "unexpected": unexpected,
         }
+        for name, value in head["headers"]:
+            if name.lower() == "proxy-authorization" and value.startswith("Basic "):
+                line["proxy_user"] = base64.b64decode(value[6:]).decode("latin-1").split(":")[0]
         if isinstance(connection.sock, ssl.SSLSocket):
             line["tls"] = connection.sock.version()
             line["server_name"] = getattr(connection.sock, "server_name_asked", None) or ""

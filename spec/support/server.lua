@@ -142,7 +142,7 @@ end
 --- `query`, `version`, `headers` (lower-case names, repeated ones joined by ", "), `header_list`
 --- ({ name, value } as sent), `body`, `raw_body` (with chunked framing), `trailers`, `connection` (a number),
 --- `time`, `complete` (false if the body was not read to its end), `unexpected`; over TLS also `tls`,
---- `server_name` and `client_subject`.
+--- `server_name` and `client_subject`; and `proxy_user`, who it says it is to a proxy.
 ---@return table[]
 function Server:requests()
   local requests = {}

@@ -127,7 +127,7 @@ void luaws_session_release(struct luaws_session *s) {
   luaws_chain_free(s->region_chain);
   free(s->instance_region);
   luaws_credential_cache_free(s->provider_context.cache);
-  free(s->first_region);
+  free(s->role_region);
   luaws_monitor_free(s->monitor);
   luaws_models_free(s->models);
   luaws_settings_free(s->settings);
@@ -137,11 +137,17 @@ void luaws_session_release(struct luaws_session *s) {
 
 int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
                               struct luaws_error *err) {
-  if (s->first_region) return 0;
-  s->first_region = strndup(region.ptr ? region.ptr : "", region.len);
-  if (!s->first_region) return luaws_error_memory(err);
-  s->provider_context.region = luaws_str_from(s->first_region);
+  if (s->role_region_settled) return 0;
+  char *noted = strndup(region.ptr ? region.ptr : "", region.len);
+  if (!noted) return luaws_error_memory(err);
+  free(s->role_region);
+  s->role_region = noted;
+  s->provider_context.region = luaws_str_from(noted);
   return 0;
+}
+
+void luaws_session_settle_region(struct luaws_session *s) {
+  s->role_region_settled = true;
 }
 
 bool luaws_session_find_instance_region(struct luaws_session *s,

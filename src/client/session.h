@@ -49,7 +49,8 @@ struct luaws_session {
   struct luaws_loop *loop;
   void (*on_free)(void *arg);
   void *on_free_arg;
-  char *first_region;               /* of the first client, for STS */
+  char *role_region; /* where roles are assumed */
+  bool role_region_settled;
   struct luaws_chain *region_chain; /* where this machine runs; made when first asked */
   char *instance_region;            /* what it answered; NULL: nothing, or not asked */
   bool instance_region_known;
@@ -65,9 +66,12 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
 struct luaws_session *luaws_session_acquire(struct luaws_session *s);
 void luaws_session_release(struct luaws_session *s);
 
-/* Roles are assumed in the region of the first client that was made: called for each. */
+/* Roles are assumed in the region of the client that was made last before the session's
+   credentials were wanted for the first time: noted for each client, and settled by who
+   wants them. */
 int luaws_session_note_region(struct luaws_session *s, struct luaws_str region,
                               struct luaws_error *err);
+void luaws_session_settle_region(struct luaws_session *s);
 
 /* For defaults_mode "auto", before a client with this config (or NULL) is made: finds out
    where this machine runs, once in a session's life. True when that is known, or not

@@ -66,7 +66,7 @@ struct luaws_provider_context {
   struct luaws_settings *settings;
   int64_t (*now_s)(void *arg); /* seconds since the epoch; NULL = the system's clock */
   void *now_arg;
-  struct luaws_str region; /* of the session's first client: for STS */
+  struct luaws_str region; /* where roles are assumed; none = where the settings say */
 
   /* For providers that ask over the network; all may be NULL in a process that never
      does (then such a provider fails, saying so). */
