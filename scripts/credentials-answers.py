@@ -24,6 +24,7 @@ import botocore.credentials
 import botocore.session
 import botocore.tokens
 import botocore.utils
+import urllib3
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FAR = "2099-01-01T00:00:00Z"
@@ -317,6 +318,50 @@ for text in ("[Credentials]\n" + PAIR, "[credentials]\n" + PAIR, "[Boto]\n" + PA
 case("boto file is nowhere", env={"BOTO_CONFIG": "{HOME}/boto"}, files={".boto": "[Credentials]\n" + PAIR})
 
 
+# ---- which addresses a container's credentials may come from ----
+
+NEAR = ["localhost", "127.0.0.1", "127.1.2.3", "127.255.255.255", "[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]",
+        "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"]
+FAR_AWAY = ["example.com", "localhost.evil.test", "evil-localhost", "127.0.0.1.evil.test", "2130706433", "0x7f000001",
+            "0177.0.0.1", "127.1", "127.0.1", "127.0.0.01", "127.0.0.256", "0.0.0.0", "0", "[::]", "[::2]", "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]", "[::127.0.0.1]", "[::ffff:169.254.170.2]", "169.254.170.20", "169.254.170.24",
+            "169.254.170.002", "0xa9.254.170.2", "2852039170", "169.254.43522", "169.254.169.254", "[fd00:ec2::24]",
+            "[fd00:0ec2::23]", "[fd00:ec2:0::23]", "[fd00:ec2::0023]", "[fd00:ec2::254]", "[fd00:ec2::0.0.0.35]",
+            "10.0.0.1", "128.0.0.1", "126.255.255.255", "1.0.0.127", "\u2460\u2461\u2466.0.0.1", "\uff4cocalhost",
+            "localhost%00.evil.test", "local host", "[::1]evil.test", "evil.test[::1]", "[::1", "::1", "[127.0.0.1]",
+            "[localhost]", "[::1%25lo]", "127.0.0.1%20", "localhost:80:80", "localhost:0x50", "localhost:65536",
+            "localhost:-1", "localhost\t", "localhost_", "local.host", ".localhost", "localhost..", ""]
+HOSTS = NEAR + FAR_AWAY
+URLS = [form.replace("{}", host) for host in HOSTS for form in (
+    "http://{}/", "http://{}:8080/x?y=z", "https://{}/", "http://{}./", "http://u:p@{}/", "http://{}")]
+URLS += [form.replace("{}", host) for host in NEAR for form in (
+    "HTTP://{}/", "Https://{}", "http://{}?a=b", "http://{}#@evil.test/", "http://{}@evil.test/", "http://evil.test@{}/",
+    "http://{}:80@evil.test/", "http://evil.test/@{}/", "http://evil.test?@{}/", "http://evil.test#@{}/",
+    "http://evil.test\\@{}/", "http://{}\\@evil.test/", "http:///{}/", "http:/{}/", "http:{}", "//{}/", "{}/path", "{}", "ftp://{}/",
+    "file://{}/etc/passwd", "gopher://{}/", " http://{}/", "http ://{}/", "http://{}:/", "http://{}:00080/")]
+URLS += [url.upper() for url in URLS[:len(NEAR) * 6]]
+
+
+def address(url):
+    """Whether it is asked for credentials."""
+    asked = []
+
+    class Session:
+        def send(self, request):
+            if not urllib3.util.parse_url(request.url).host:
+                raise ValueError("no host")
+            asked.append(request.url)
+            raise RuntimeError
+
+    provider = botocore.credentials.ContainerProvider(
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}, botocore.utils.ContainerMetadataFetcher(Session()))
+    try:
+        provider.load()
+    except Exception:
+        pass
+    return bool(asked)
+
+
 # ---- running them ----
 
 def fill(text, url, home):
@@ -411,7 +456,8 @@ def main():
     server.stdout.close()
     server.wait()
     shutil.rmtree(folder)
-    print(json.dumps({"env": COMMON})[:-1] + ', "cases": [\n' + ",\n".join(map(json.dumps, CASES)) + "\n]}")
+    urls = [[url, address(url)] for url in dict.fromkeys(URLS)]
+    print(json.dumps({"env": COMMON})[:-1] + ', "urls": [\n' + ",\n".join(map(json.dumps, urls)) + "\n]" + ', "cases": [\n' + ",\n".join(map(json.dumps, CASES)) + "\n]}")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ describe("a client", function()
     }
     for _, case in ipairs(cases) do
       local client <close> = aws.session{ _env = {}, _home = "/nowhere", aws_access_key_id = "AKIDEXAMPLE",
-        aws_secret_access_key = "the-secret" }:client(case[1], { region_name = case[3], endpoint_url = case[4] })
+        aws_secret_access_key = "the-secret" }:client(case[1],
+        { region_name = case[3], endpoint_url = case[4] })
       local signed
       client.meta.events:register("before-send", function(event)
         signed = event.request.headers.Authorization:match("Credential=%w+/%d+/([^/]*)/")

@@ -66,7 +66,8 @@ describe("as botocore does it, odd answers and files", function()
     local url = peer.url .. "/" .. number
     return function(text)
       local proxy = peer.url:gsub("//", "//" .. number .. ":x@")
-      return (text:gsub("{URL}", url):gsub("{PROXY}", proxy):gsub("{HOME}", w.home):gsub("{IN:(%-?%d+)}", function(seconds)
+      text = text:gsub("{URL}", url):gsub("{PROXY}", proxy):gsub("{HOME}", w.home)
+      return (text:gsub("{IN:(%-?%d+)}", function(seconds)
         return machine.iso(w.now + math.tointeger(tonumber(seconds)))
       end))
     end, url
@@ -173,6 +174,29 @@ describe("as botocore does it, odd answers and files", function()
       end
     end
   end
+
+  -- Nobody is asked here: a token that is no header is refused once the address is allowed.
+  it("come from no address that botocore would not ask", function()
+    local allowed, stricter, wrong = 0, 0, {}
+    for _, case in ipairs(fixture.urls) do
+      local url, theirs = table.unpack(case)
+      local session = require("luaws").session{ _home = "/nowhere", _env = {
+        AWS_EC2_METADATA_DISABLED = "true", AWS_CONTAINER_CREDENTIALS_FULL_URI = url,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN = "a\nb" } }
+      local err = machine.raised(session.get_credentials, session)
+      assert.equal("ValueError", err.kind)
+      local ours = err.message == "Auth token value is not a legal header value"
+      local odd = url:find("[@%s%%]") or not url:find("^[Hh][Tt][Tt][Pp][Ss]?://")
+      if theirs and not ours and odd then -- names of users, other schemes, what is quoted or has blanks
+        stricter = stricter + 1
+      elseif ours ~= theirs and not url:find("^https://[^/]*[\x80-\xFF]") then -- libcurl's business
+        wrong[#wrong + 1] = (theirs and "refuses " or "allows ") .. url
+      end
+      allowed = allowed + (ours and 1 or 0)
+    end
+    assert.equal("", table.concat(wrong, "\n"))
+    assert.is_true(#fixture.urls > 500 and allowed > 100, allowed .. " allowed, " .. stricter .. " stricter")
+  end)
 
   it("lead to the same credentials or error, the same requests and the same files", function()
     local replies, numbers, got = {}, {}, {}

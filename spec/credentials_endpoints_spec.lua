@@ -54,6 +54,26 @@ describe("credentials", function()
       assert.equal("two", peer:last().headers.authorization)
     end)
 
+    it("come from this machine by any of its names, and over https from anywhere", function()
+      local v6 <close> = server.start{ ipv6 = true }
+      local tls <close> = server.start{ tls = { names = "DNS:keys.localhost,IP:127.0.0.1" } }
+      local function ask(peer_, host)
+        local url = (peer_.url:gsub("//.*:", "//" .. host .. ":")) .. "/creds"
+        local w <close> = machine.new(nil, { AWS_CONTAINER_CREDENTIALS_FULL_URI = url,
+          AWS_CONTAINER_AUTHORIZATION_TOKEN = "t", AWS_CA_BUNDLE = peer_.ca })
+        peer_:clear()
+        peer_:reply(keys("near"))
+        local ok, found = pcall(machine.keys, w.session())
+        local request = peer_:last()
+        return ok and found.access_key or found.kind, request and request.headers.host:gsub(":%d+$", "")
+      end
+      for _, case in ipairs{ { v6, "[::1]" }, { v6, "[0:0::0:1]" }, { peer, "127.0.0.1" },
+        { peer, "localhost" }, { peer, "LocalHost" }, { tls, "127.0.0.1" }, { tls, "keys.localhost" } } do
+        assert.same({ "AK-near", case[2] }, { ask(case[1], case[2]) })
+      end
+      assert.same({ "ValueError" }, { ask(peer, "keys.localhost") }) -- in clear it is somebody's name
+    end)
+
     it("are not asked for where nobody may know of them", function()
       local cases = {
         "http://example.com/", "http://169.254.170.1/", "http://localhost.example.com/", "", "localhost/",

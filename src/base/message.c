@@ -2,6 +2,8 @@
 
 #include "base/encode.h"
 
+#include <arpa/inet.h>
+
 /* ---- headers ---- */
 
 static bool grow(struct luaws_headers *h) {
@@ -100,10 +102,13 @@ static bool check_port(struct luaws_str *host, struct luaws_str *port) {
 static bool check_host(struct luaws_str host) {
   if (host.len == 0) return false;
   if (host.ptr[0] == '[') {
-    for (size_t i = 1; i + 1 < host.len; i++) {
-      if (!strchr("0123456789abcdefABCDEF:.", host.ptr[i])) return false;
-    }
-    return host.len > 2 && host.ptr[host.len - 1] == ']';
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    size_t len = host.len - 1;
+    if (len < 2 || host.ptr[len] != ']' || len > sizeof text) return false;
+    memcpy(text, host.ptr + 1, len - 1);
+    text[len - 1] = 0;
+    return strlen(text) == len - 1 && inet_pton(AF_INET6, text, &address) == 1;
   }
   for (size_t i = 0; i < host.len; i++) {
     if (!is_host_char((unsigned char)host.ptr[i])) return false;
