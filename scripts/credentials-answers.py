@@ -8,6 +8,7 @@ The server is the one of the specs, with the same replies. "{URL}" is its addres
 "{PROXY}" the same as the address of a proxy, "{HOME}" the home folder, "{IN:60}" the time a minute from now. The cases of `aws login` need awscrt.
 """
 
+import datetime
 import glob
 import hashlib
 import json
@@ -48,12 +49,15 @@ def without(mapping, name):
 
 # ---- the metadata service of an instance ----
 
+container_later = []  # what is odd in the same way
+
 TOKEN, ROLE, GOOD = {"body": "imds-token", "close": True}, {"body": "the-role", "close": True}, {"body": json.dumps(KEYS)}
 
 
 def imds(name, replies, env=None):
+    patience = {} if "slow" in name or "hang" in name else {"AWS_METADATA_SERVICE_TIMEOUT": "30"}
     case("imds: " + name, replies, env={"AWS_EC2_METADATA_DISABLED": "false",
-         "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{URL}", **(env or {})})
+         "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{URL}", **patience, **(env or {})})
 
 
 for v1 in ("false", "true"):
@@ -77,6 +81,39 @@ for value in ("1", "yes", "true", "True", "TRUE", "", " true", "false"):
 for value in ("ipv6", "IPv6", "IPV4", "ipv5", ""):
     imds(f"custom endpoint, mode {value!r}", [TOKEN, ROLE, GOOD],
          {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": value})
+for status in (204, 301, 302, 400, 401, 403, 404, 410, 429, 500, 503):
+    bad = {"status": status, "headers": {"Location": "{URL}/elsewhere"} if 300 < status < 400 else {}, "body": "x" * (
+        status != 204)}
+    for attempts in ("1", "2"):
+        for step in (1, 2, 3):
+            replies = [{**TOKEN, "method": "PUT"}, ROLE, GOOD]
+            replies.insert(step - 1, bad)
+            imds(f"{status} at step {step}, {attempts} attempts", replies,
+                 {"AWS_METADATA_SERVICE_NUM_ATTEMPTS": attempts})
+for step in (1, 2, 3):
+    for name, more in (("", {}), (", 4 s", {"AWS_METADATA_SERVICE_TIMEOUT": "4"}),
+                       (", 2 attempts", {"AWS_METADATA_SERVICE_NUM_ATTEMPTS": "2"})):
+        replies = [{**TOKEN, "method": "PUT"}, ROLE, GOOD]
+        slow = {**replies[step - 1], "delay": 1.5}
+        replies[step - 1:step] = [slow, replies[step - 1]] if "attempts" in name else [slow]
+        imds(f"slow at step {step}{name}", replies, more)
+for name, bad in (("timeout = 4", [{**TOKEN, "delay": 1.5}]), ("num_attempts = 2", [{"reset": True}, TOKEN])):
+    case(f"imds: {name} in the file", [*bad, ROLE, GOOD], "[default]\nmetadata_service_" + name + "\n",
+         {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{URL}"})
+for token in ("", " ", " t ", "a b"):
+    for v1 in ("false", "true"):
+        imds(f"token {token!r}, v1 disabled: {v1}", [{"body": token}, ROLE, GOOD],
+             {"AWS_EC2_METADATA_V1_DISABLED": v1})
+for name in ("a role", "a/b", "a+b=c,d.e@f-g_h", "..", "a\n", "a\\b", "<a>", "a\"b"):  # others are quoted here
+    imds(f"role {name!r}", [TOKEN, {"body": name}, GOOD])
+for key in KEYS:
+    odd = {"Token": (None,), "AccountId": (None, {}), "Expiration": (None, 5, True, {}, 4070908800)}
+    for value in ("", "soon", "2099-01-01T00:00:00+01:00", "2099-01-01T00:00:00.5Z", *odd.get(key, ())):
+        imds(f"{key} = {value!r}", [TOKEN, ROLE, {"body": json.dumps({**KEYS, key: value})}])
+        container_later.append((f"{key} = {value!r}", [{"body": json.dumps({**KEYS, key: value})}]))
+for text in ('"x"', "{}", "[{}]", " ", "{} {}", "{'a': 1}", '{"AccessKeyId": NaN}'):
+    imds(f"keys {text!r}", [TOKEN, ROLE, {"body": text}])
+    container_later.append((f"answer {text!r}", [{"body": text, "always": True}]))
 ENV_KEYS = {"AWS_ACCESS_KEY_ID": "AKENV", "AWS_SECRET_ACCESS_KEY": "hush"}
 for name, value in (("SERVICE_ENDPOINT", "not a url"), ("SERVICE_ENDPOINT", "{URL}/a path"),
                     ("SERVICE_ENDPOINT_MODE", "ipv5")):
@@ -96,6 +133,8 @@ def container(name, replies, env=None, files=None):
 for bad in ({"status": 404}, {"status": 500}, {"body": "{"}, {"body": ""}, {"reset": True}):
     for times in (1, 2, 3):
         container(f"{times} times {bad}", [{**bad, "times": times}, GOOD])
+for name, replies in container_later:
+    container(name, replies)
 for key in KEYS:
     container(f"no {key}", [{"body": json.dumps(without(KEYS, key))}])
 for text in ("Bearer x", "a\rb", "a\nb", "a\n", " a ", ""):
@@ -362,6 +401,23 @@ def address(url):
     return bool(asked)
 
 
+# ---- what an instance hands out that ends too soon ----
+
+NOW = datetime.datetime(2023, 11, 14, 22, 13, 20, tzinfo=datetime.timezone.utc)
+
+
+def extended(left, jitter):
+    """For how many seconds keys are taken to be good that are so for these."""
+    botocore.utils.get_current_datetime = lambda *args, **kwargs: NOW.replace(tzinfo=None)
+    botocore.utils.random.randint = lambda low, high: {"low": low, "high": high}[jitter]
+    fetcher = botocore.utils.InstanceMetadataFetcher(config={
+        "ec2_credential_refresh_window": botocore.credentials._DEFAULT_ADVISORY_REFRESH_TIMEOUT})
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    keys = {"expiry_time": (NOW + datetime.timedelta(seconds=left)).strftime(form)}
+    fetcher._evaluate_expiration(keys)
+    return int((datetime.datetime.strptime(keys["expiry_time"], form) - NOW.replace(tzinfo=None)).total_seconds())
+
+
 # ---- running them ----
 
 def fill(text, url, home):
@@ -457,7 +513,9 @@ def main():
     server.wait()
     shutil.rmtree(folder)
     urls = [[url, address(url)] for url in dict.fromkeys(URLS)]
-    print(json.dumps({"env": COMMON})[:-1] + ', "urls": [\n' + ",\n".join(map(json.dumps, urls)) + "\n]" + ', "cases": [\n' + ",\n".join(map(json.dumps, CASES)) + "\n]}")
+    extension = [[left, extended(left, "low"), extended(left, "high")] for left in (
+        -86400, -1, 0, 1, 599, 600, 899, 900, 1019, 1020, 1021, 1260, 1499, 1500, 1501, 3600)]
+    print(json.dumps({"env": COMMON, "extension": extension})[:-1] + ', "urls": [\n' + ",\n".join(map(json.dumps, urls)) + "\n]" + ', "cases": [\n' + ",\n".join(map(json.dumps, CASES)) + "\n]}")
 
 
 if __name__ == "__main__":

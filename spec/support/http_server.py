@@ -50,15 +50,16 @@ class Plan:
             if identity != self.identity:
                 with open(path, encoding="latin-1") as file:
                     self.replies = json.load(file)
+                for reply in self.replies:
+                    reply["pattern"] = re.compile(reply.get("target", ""))
+                    reply.setdefault("times", 1)
                 self.identity = identity
             for reply in self.replies:
-                left = reply.setdefault("times", 1)
-                if not (left or reply.get("always")):
+                if reply.get("method", method) != method or not reply["pattern"].search(target):
                     continue
-                if reply.get("method", method) != method or not re.search(reply.get("target", ""), target):
-                    continue
-                if left:
-                    reply["times"] -= 1
+                reply["times"] -= 1
+                if reply["times"] <= 0 and not reply.get("always"):
+                    self.replies.remove(reply)
                 return reply
         return None
 

@@ -141,7 +141,7 @@ static int read_answer(struct luaws_provider_task *task, struct container *c,
   } else if (r->status != 200) {
     rc = luaws_provider_failed(
         task, err, "Received non 200 response %d from container metadata", r->status);
-  } else if (luaws_tree_parse(&arena, r->body, &t, &why) || t->kind != LUAWS_KIND_MAP) {
+  } else if (luaws_tree_parse(&arena, r->body, &t, &why)) {
     rc = luaws_provider_failed(
         task, err, "Unable to parse JSON returned from container metadata services");
   } else {

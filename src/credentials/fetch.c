@@ -109,15 +109,16 @@ const char *luaws_fetched_keys_read(const struct luaws_tree *answer,
                   {"Token", &out->token}};
   *out = (struct luaws_fetched_keys){0};
   for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+    const struct luaws_tree *t = luaws_tree_get(answer, required[i].name);
+    bool none = t && t->kind == LUAWS_KIND_NULL && required[i].to == &out->token;
     *required[i].to = luaws_tree_text(answer, required[i].name);
-    if (!required[i].to->ptr) return required[i].name;
+    if (!required[i].to->ptr && !none) return required[i].name;
   }
   const struct luaws_tree *expiry = luaws_tree_get(answer, "Expiration");
   double seconds = 0;
-  if (!expiry || expiry->kind != LUAWS_KIND_STRING ||
-      !luaws_time_parse(expiry->text, &seconds)) {
-    return "Expiration";
-  }
+  if (!expiry) return "Expiration";
+  out->no_time =
+      expiry->kind != LUAWS_KIND_STRING || !luaws_time_parse(expiry->text, &seconds);
   out->expiry_s = (int64_t)seconds;
   out->account_id = luaws_tree_text(answer, "AccountId");
   return NULL;
@@ -126,6 +127,7 @@ const char *luaws_fetched_keys_read(const struct luaws_tree *answer,
 int luaws_fetched_keys_make(const struct luaws_provider_task *task,
                             const struct luaws_fetched_keys *keys,
                             struct luaws_credentials **out, struct luaws_error *err) {
+  if (keys->no_time) return luaws_provider_failed(task, err, "Expiration is no time");
   const struct luaws_credentials_init init = {
       .access_key = keys->access_key,
       .secret_key = keys->secret_key,

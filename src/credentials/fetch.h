@@ -46,10 +46,13 @@ bool luaws_fetch_may_retry(const struct luaws_error *err);
 struct luaws_fetched_keys {
   struct luaws_str access_key, secret_key, token, account_id;
   int64_t expiry_s;
+  bool no_time; /* Expiration is there, and none */
 };
-/* Reads them; texts are the tree's. The name of what is missing or wrong, or NULL. */
+/* Reads them; texts are the tree's. The name of what is missing, or NULL. A Token may be
+   null. */
 const char *luaws_fetched_keys_read(const struct luaws_tree *answer,
                                     struct luaws_fetched_keys *out);
+/* FOUND, or an error: CredentialRetrievalError when they have no time to end at. */
 int luaws_fetched_keys_make(const struct luaws_provider_task *task,
                             const struct luaws_fetched_keys *keys,
                             struct luaws_credentials **out, struct luaws_error *err);

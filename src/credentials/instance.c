@@ -21,8 +21,9 @@ static const char V4_ADDRESS[] = "http://169.254.169.254";
 static const char V6_ADDRESS[] = "http://[fd00:ec2::254]";
 
 /* Credentials that end within this are taken to be good for longer: the service may be
-   down and hand out old ones, which still work. */
-enum { REFRESH_WINDOW_S = 10 * 60, MIN_JITTER_S = 120, MAX_JITTER_S = 600 };
+   down and hand out old ones, which still work. It is more than LUAWS_ADVISORY_REFRESH_S,
+   so that the service is left alone for the difference. */
+enum { REFRESH_WINDOW_S = 15 * 60, MIN_JITTER_S = 120, MAX_JITTER_S = 600 };
 
 enum stage { GET_TOKEN, GET_ROLE, GET_KEYS, GET_ZONE };
 
@@ -252,7 +253,7 @@ static int take_keys(struct luaws_provider_task *task, struct instance *i,
                                code.len ? ": " : "",
                                LUAWS_STR_ARG(luaws_str_sub(code, 0, 64)));
     } else {
-      extend(task, &keys.expiry_s);
+      if (!keys.no_time) extend(task, &keys.expiry_s);
       keys.account_id = LUAWS_STR_NONE;
       rc = luaws_fetched_keys_make(task, &keys, out, err);
     }
