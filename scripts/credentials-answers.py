@@ -168,7 +168,8 @@ def role(name, more, env=None, replies=None):
     case("role: " + name, replies or [sts()], f"[profile p]\nrole_arn = {ARN}\n{more}\n{BASE}", env, profile="p")
 
 
-for text in ("900", " 900 ", "+900", "-5", "1.5", "", "0x10", "900s", "0900", "999999"):
+for text in ("900", " 900 ", "+900", "-5", "1.5", "", "0x10", "900s", "0900", "999999", "1_800", "1__800", "_900",
+             "900_", "1_8_0_0", "+1_800"):
     role(f"duration {text!r}", f"source_profile = base\nduration_seconds = {text}")
 for text in ("", "x", "ext"):
     role(f"external id {text!r}", f"source_profile = base\nexternal_id = {text}")

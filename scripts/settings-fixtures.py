@@ -428,7 +428,9 @@ def cases():
                 "sigv4a_signing_region_set": "*"}.get(name, "TRUE")
         base = "[default]\nregion = us-east-1\n" if name != "region" else "[default]\n"
         skip = {"skip": []}
-        for value in [good, "1x", "", "0", "-1", "false"]:
+        numbers = ["1_0", "1_0_0", "+3", "\t3 ", "1__0", "_1", "1_", "+_1", "1.0", "1e3", "0x1", "0o7", "00012", "1 0",
+                   "+ 3", "--1"]
+        for value in [good, "1x", "", "0", "-1", "false", *(numbers if good.strip().isdecimal() else ())]:
             if key and name != "api_versions":
                 yield case(f"{key} = {value!r} in the file", base + f"{key} = {value}\n",
                            **skip)

@@ -91,8 +91,8 @@ static int add_role(struct assume_role *a, struct luaws_str name,
     if (value.ptr && !texts[i].to->ptr) return luaws_error_memory(err);
   }
   if (!r->session_name.len) r->session_name = LUAWS_STR_NONE;
-  struct luaws_str duration = luaws_str_trim(luaws_ini_text(profile, "duration_seconds"));
-  r->has_duration = luaws_str_to_int64(duration, &r->duration_s);
+  r->has_duration =
+      luaws_setting_to_int64(luaws_ini_text(profile, "duration_seconds"), &r->duration_s);
   return r->profile.ptr ? 0 : luaws_error_memory(err);
 }
 

@@ -217,8 +217,8 @@ static int read_bytes(struct reading *g, const char *name, int64_t *out) {
   int64_t n = 0;
   int rc = 0;
   if (g->r->ops->kind(g->r) == LUAWS_KIND_STRING) {
-    struct luaws_str s = luaws_str_trim(g->r->ops->bytes(g->r));
-    if (!luaws_str_to_int64(s, &n)) {
+    struct luaws_str s = g->r->ops->bytes(g->r);
+    if (!luaws_setting_to_int64(s, &n)) {
       return luaws_error_set(g->err, LUAWS_E_ARGUMENT, "InvalidConfigError",
                              "Invalid value \"%.*s\" for %s. Value must be an integer.",
                              LUAWS_STR_ARG(s), name);

@@ -1,5 +1,6 @@
 #include "settings/settings.h"
 
+#include <ctype.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -317,13 +318,25 @@ static int get_from_profile(const struct luaws_variable *v,
   return 0;
 }
 
+bool luaws_setting_to_int64(struct luaws_str text, int64_t *out) {
+  char digits[32];
+  size_t len = 0;
+  text = luaws_str_trim(text);
+  for (size_t i = 0; i < text.len && len < sizeof digits; i++) {
+    bool between = i > 0 && i + 1 < text.len && isdigit((unsigned char)text.ptr[i - 1]) &&
+                   isdigit((unsigned char)text.ptr[i + 1]);
+    if (text.ptr[i] != '_' || !between) digits[len++] = text.ptr[i];
+  }
+  return len < sizeof digits && luaws_str_to_int64((struct luaws_str){digits, len}, out);
+}
+
 static int convert(const struct luaws_variable *v, struct luaws_setting *out,
                    struct luaws_error *err) {
   if (out->source == LUAWS_FROM_NOWHERE) return 0;
   if (v->type == LUAWS_SETTING_IS_BOOLEAN) {
     out->boolean = luaws_str_eq_nocase(out->text, LUAWS_STR("true"));
   } else if (v->type == LUAWS_SETTING_IS_INTEGER &&
-             !luaws_str_to_int64(luaws_str_trim(out->text), &out->integer)) {
+             !luaws_setting_to_int64(out->text, &out->integer)) {
     bool size = v == &luaws_variables[LUAWS_SETTING_REQUEST_MIN_COMPRESSION_SIZE_BYTES];
     return bad_value(v->name, out, size ? "InvalidConfigError" : "ValueError",
                      "an integer", err);

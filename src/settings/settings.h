@@ -135,6 +135,9 @@ int luaws_settings_choice(struct luaws_settings *s, enum luaws_setting_id id,
    "s3.addressing_style"), or LUAWS_SETTING_COUNT. */
 enum luaws_setting_id luaws_setting_find(struct luaws_str name);
 const char *luaws_setting_name(enum luaws_setting_id id);
+/* Reads a number as botocore does where settings have some: blanks around it are nothing,
+   nor is "_" between two digits. False when it is none. */
+bool luaws_setting_to_int64(struct luaws_str text, int64_t *out);
 /* get_config_variable: plays the value, looked for in those places, into a writer; null
    when not set or unknown, a map for a block. */
 int luaws_settings_write(struct luaws_settings *s, struct luaws_str name, unsigned where,
