@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """transfer-fixtures.py: writes spec/fixtures/transfer.json, the requests that boto3 makes for each of a table of
-transfers. They go to a small server here that says yes to everything. Run it again when boto3 is upgraded."""
+transfers, and spec/fixtures/transfer_args.json, which ExtraArgs it allows and what each of them changes in which
+request. They go to a small server here that says yes to everything. Run it again when boto3 is upgraded."""
 
+import hashlib
 import http.server
 import io
 import json
@@ -12,8 +14,10 @@ import threading
 import urllib.parse
 
 import boto3
+import botocore.httpchecksum
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from s3transfer.manager import TransferManager
 
 MIB = 1024 * 1024
 FIVE = {"multipart_threshold": 5 * MIB, "multipart_chunksize": 5 * MIB}
@@ -40,6 +44,8 @@ COPY = {
 }
 HEADERS = {"range", "if-match", "content-type", "cache-control", "if-none-match", "if-modified-since"}
 UNTOLD = {"x-amz-date", "x-amz-content-sha256", "x-amz-user-agent"}
+UNTOLD_ARGS = UNTOLD | {"host", "user-agent", "accept", "accept-encoding", "authorization", "amz-sdk-invocation-id",
+                        "amz-sdk-request", "connection", "content-length", "expect", "transfer-encoding"}
 
 recorded, lock, size = [], threading.Lock(), 0
 
@@ -75,6 +81,8 @@ class Server(http.server.BaseHTTPRequestHandler):
                         for name, value in headers.items()
                         if name in HEADERS or name.startswith("x-amz-") and name not in UNTOLD
                     },
+                    "all_headers": {name: value for name, value in headers.items() if name not in UNTOLD_ARGS},
+                    "by": (re.findall(r"Credential=(\w+)/", headers.get("authorization", "")) or [""])[0],
                     "length": length if self.command == "PUT" else 0,
                     "parts": [
                         dict(re.findall(r"<(\w+)>([^<]*)</", part))
@@ -160,25 +168,172 @@ def transfer(client, method, length, opts, folder):
         client.copy({**source, "VersionId": "v1"}, "bucket", "key", **opts)
 
 
+# ---- each of the ExtraArgs ----
+
+ALLOWED = {kind: list(getattr(TransferManager, f"ALLOWED_{kind.upper()}_ARGS")) for kind in ("upload", "download", "copy")}
+VALUES = {
+    "ACL": ["public-read"],
+    "CacheControl": ["max-age=1"],
+    "ChecksumAlgorithm": ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"],
+    "ChecksumMode": ["ENABLED"],
+    "ChecksumType": ["COMPOSITE", "FULL_OBJECT"],
+    "ContentDisposition": ["inline"],
+    "ContentEncoding": ["gzip"],
+    "ContentLanguage": ["de"],
+    "ContentType": ["a/b"],
+    "CopySourceIfMatch": ['"q"'],
+    "CopySourceIfModifiedSince": [1000],
+    "CopySourceIfNoneMatch": ['"q"'],
+    "CopySourceIfUnmodifiedSince": [1000],
+    "ExpectedBucketOwner": ["123456789012"],
+    "Expires": [1000],
+    "Metadata": [{"a": "b", "c": "d e"}],
+    "MetadataDirective": ["COPY", "REPLACE"],
+    "MpuObjectSize": [7],
+    "ObjectLockLegalHoldStatus": ["ON"],
+    "ObjectLockMode": ["GOVERNANCE"],
+    "ObjectLockRetainUntilDate": [2000000000],
+    "RequestPayer": ["requester"],
+    "ServerSideEncryption": ["aws:kms"],
+    "StorageClass": ["STANDARD_IA"],
+    "SSEKMSEncryptionContext": ["e30="],
+    "Tagging": ["a=b&c=d"],
+    "TaggingDirective": ["COPY", "REPLACE"],
+    "WebsiteRedirectLocation": ["/x"],
+}
+SOURCE_KEY = {"CopySourceSSECustomerAlgorithm": "AES256", "CopySourceSSECustomerKey": "j" * 32}
+COMBINED = {
+    "upload": [KEY, {**KEY, **OWNER}, *({"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+                                        for algorithm in ("CRC32", "CRC64NVME", "SHA256")
+                                        for kind in ("COMPOSITE", "FULL_OBJECT")),
+               {"ChecksumCRC32": "AAAAAA==", "ChecksumAlgorithm": "SHA1"}, {**KEY, "ChecksumSHA256": "AAAAAA=="}],
+    "download": [KEY, {**KEY, **OWNER, "VersionId": "v"}],
+    "copy": [KEY, SOURCE_KEY, {**KEY, **SOURCE_KEY, **OWNER}, {"ChecksumAlgorithm": "SHA256", **OWNER},
+             {"CopySourceIfMatch": '"q"', "CopySourceIfUnmodifiedSince": 1000}],
+}
+METHODS = {"upload": ["upload_file"], "download": ["download_file"], "copy": ["copy", "copy_version", "copy_for"]}
+# What this Python has no code for: their values are not compared.
+UNKNOWN = {"crc32c": 4, "crc64nvme": 8, "xxhash64": 8, "xxhash3": 8, "xxhash128": 16}
+
+
+class MD5(botocore.httpchecksum.BaseChecksum):
+    def __init__(self):
+        sums = hashlib.md5()
+        self.update, self.digest = sums.update, sums.digest
+
+
+def add_algorithms():
+    """boto3 needs another package for some, and refuses MD5."""
+    made = {"md5": MD5}
+    for name, length in UNKNOWN.items():
+        methods = {"update": lambda self, chunk: None, "digest": lambda self, length=length: b"x" * length}
+        made[name] = type(name, (botocore.httpchecksum.BaseChecksum,), methods)
+    for name, algorithm in made.items():
+        botocore.httpchecksum._CHECKSUM_CLS.setdefault(name, algorithm)
+        if name not in botocore.httpchecksum._SUPPORTED_CHECKSUM_ALGORITHMS:
+            botocore.httpchecksum._SUPPORTED_CHECKSUM_ALGORITHMS.append(name)
+
+
+def operation(request):
+    query = {name for name, _ in request["query"]}
+    copies = "x-amz-copy-source" in request["all_headers"]
+    part = "UploadPartCopy" if copies else "UploadPart"
+    whole = "CopyObject" if copies else "PutObject"
+    return {
+        "POST": "CreateMultipartUpload" if "uploads" in query else "CompleteMultipartUpload",
+        "PUT": part if "partNumber" in query else whole,
+        "GET": "GetObject",
+        "HEAD": "HeadObject",
+        "DELETE": "AbortMultipartUpload",
+    }[request["method"]]
+
+
+def mask(name, value):
+    algorithm = re.sub("^(x-amz-checksum-|checksum)", "", name.lower())
+    return "*" if algorithm in UNKNOWN else value
+
+
+def lines():
+    """What was asked, in lines of operation and header, part of the query, or member of a part."""
+    for request in recorded:
+        name = operation(request)
+        yield f"{name} by {request['by']} of {request['path']}"
+        for header, value in request["all_headers"].items():
+            yield f"{name} {header}: {mask(header, value)}"
+        for key, value in request["query"]:
+            yield f"{name} ?{key}={value}"
+        for part in request["parts"]:
+            for member, value in part.items():
+                yield f"{name} part {part['PartNumber']} {member}={mask(member, value)}"
+
+
+def args_of(kind):
+    yield {}
+    for name in ALLOWED[kind]:
+        if name == "ChecksumAlgorithm" and kind == "copy":
+            values = VALUES[name]
+        elif "SSECustomerKey" in name and not name.endswith("MD5"):
+            values = ["k" * 32]
+        else:
+            values = VALUES.get(name, ["AAAAAA==" if name.startswith("Checksum") else "AES256" if "Algorithm" in name else "x"])
+        for value in values:
+            yield {name: value}
+    yield from COMBINED[kind]
+
+
+def arg_cases(run):
+    for kind, methods in METHODS.items():
+        for method in methods:
+            for length in (10, 5 * MIB + 1):
+                plain = None
+                for extra in args_of(kind) if method != "copy_for" else ({}, OWNER, {**KEY, **SOURCE_KEY}):
+                    run(method, length, extra, FIVE)
+                    told = set(lines())
+                    plain = plain or told
+                    before = plain if extra else set()
+                    if extra or method == "copy_for":
+                        yield {"method": method, "size": length, "extra_args": extra, "more": sorted(told - before),
+                               "less": sorted(before - told)}
+
+
+def write_lines(name, head, cases, tail):
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with open(os.path.join(root, "spec/fixtures", name), "w") as file:
+        file.write(head + ",\n".join(json.dumps(case, sort_keys=True) for case in cases) + tail)
+
+
 def main():
-    global size
+    # The server reads `size`, which each run sets.
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{server.server_port}",
-        region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-        config=Config(s3={"addressing_style": "path"}),
+    client, other = (
+        boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{server.server_port}",
+            region_name="us-east-1",
+            aws_access_key_id=key,
+            aws_secret_access_key="b",
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+        for key in ("a", "other")
     )
     fixtures = []
     with tempfile.TemporaryDirectory() as folder:
-        for method, length, extra, config in cases():
+
+        def run(method, length, extra, config):
+            global size
             size = length
             recorded.clear()
             opts = {"ExtraArgs": dict(extra), "Config": TransferConfig(**config)}
-            transfer(client, method, length, opts, folder)
+            if method == "copy_for":
+                client.copy({"Bucket": "from", "Key": "a b/c"}, "bucket", "key", SourceClient=other, **opts)
+            else:
+                transfer(client, method, length, opts, folder)
+
+        for method, length, extra, config in cases():
+            run(method, length, extra, config)
+            for request in recorded:
+                del request["all_headers"], request["by"]
             fixtures.append(
                 {
                     "method": method,
@@ -188,9 +343,9 @@ def main():
                     "requests": sorted(recorded, key=lambda request: json.dumps(request, sort_keys=True)),
                 }
             )
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    with open(os.path.join(root, "spec/fixtures/transfer.json"), "w") as file:
-        file.write("[\n" + ",\n".join(json.dumps(case, sort_keys=True) for case in fixtures) + "\n]\n")
+        add_algorithms()
+        write_lines("transfer_args.json", f'{{"allowed": {json.dumps(ALLOWED)}, "cases": [\n', arg_cases(run), "\n]}\n")
+    write_lines("transfer.json", "[\n", fixtures, "\n]\n")
 
 
 main()
