@@ -312,7 +312,8 @@ describe("settings of transfers", function()
       { 8 * MiB, nil, 8 * MiB }, { 1, nil, 5 * MiB }, { 6 * GiB, nil, 5 * GiB }, { 8 * MiB, 80000 * MiB,
         8 * MiB },
       { 8 * MiB, 80000 * MiB + 1, 16 * MiB }, { 8 * MiB, 5 * 1024 * GiB, 1024 * MiB }, { 5 * MiB, 0,
-        5 * MiB },
+        5 * MiB }, { 8 * MiB, 5 * 1024 * GiB + 1, 1024 * MiB }, { 8 * MiB, 20 * 1024 * GiB, 4 * GiB },
+      { 8 * MiB, 48 * 1024 * GiB, 5 * GiB }, { 7, 5 * 1024 * GiB, 939524096 },
     }
     for _, case in ipairs(cases) do
       assert.equal(case[3], config.part_size(case[1], case[2]))
