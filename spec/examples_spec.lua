@@ -1,12 +1,14 @@
 -- The examples do what the README says, against moto.
+local child = require("spec.support.child")
 local moto = require("spec.support.moto")
+local server = require("spec.support.server")
 local aws = require("luaws")
 
 local luaws = (os.getenv("LUAWS_BUILD") or "build") .. "/luaws"
 
-local function run(script)
+local function run(script, url)
   local command = ("AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b "
-    .. "AWS_DEFAULT_REGION=us-east-1 '%s' examples/%s 2>&1"):format(moto.url, luaws, script)
+    .. "AWS_DEFAULT_REGION=us-east-1 '%s' examples/%s 2>&1"):format(url or moto.url, luaws, script)
   local pipe <close> = assert(io.popen(command))
   return pipe:read("a")
 end
@@ -92,5 +94,76 @@ describe("the examples", function()
     assert.matches(path .. ":2: ", import('{"id": 1}\n', '{"id": 2,}\n'), 1, true)
     assert.matches(path .. ":1: .*overwrite_by_pkeys", import('{"name": "no key"}\n'))
     os.remove(path)
+  end)
+
+  it("tail_logs.lua prints each event once, those that come later too, until Ctrl-C", function()
+    local logs = client("logs")
+    logs:create_log_group{ logGroupName = "group" }
+    logs:create_log_stream{ logGroupName = "group", logStreamName = "stream" }
+    local function log(message)
+      logs:put_log_events{ logGroupName = "group", logStreamName = "stream",
+        logEvents = { { timestamp = os.time() * 1000, message = message } } }
+    end
+    log("one ☃")
+    log("two")
+    local path = os.tmpname()
+    local pid = child.output({ "sh", "-c", "AWS_ENDPOINT_URL=" .. moto.url .. " AWS_ACCESS_KEY_ID=a "
+      .. "AWS_SECRET_ACCESS_KEY=b AWS_DEFAULT_REGION=us-east-1 setsid '" .. luaws
+      .. "' examples/tail_logs.lua group > " .. path .. " 2>&1 & echo $!" }):gsub("%s", "")
+    local function printed(wanted)
+      local text = ""
+      for _ = 1, 200 do
+        local file <close> = assert(io.open(path))
+        text = file:read("a")
+        if text:find(wanted, 1, true) then
+          break
+        end
+        aws.async.sleep(0.05)
+      end
+      return (text:gsub("[%dT:-]+Z\t", "TIME "))
+    end
+    assert.equal("TIME stream\tone ☃\nTIME stream\ttwo\n", printed("two\n"))
+    log("three")
+    assert.equal("TIME stream\tone ☃\nTIME stream\ttwo\nTIME stream\tthree\n", printed("three\n"))
+    local ended = child.output({ "sh", "-c", 'kill -INT "$0"; for i in $(seq 500); do sleep 0.02; '
+      .. 'kill -0 "$0" 2>/dev/null || { echo ended; exit; }; done; kill "$0"', pid })
+    assert.equal("ended\n", ended)
+    assert.equal("TIME stream\tone ☃\nTIME stream\ttwo\nTIME stream\tthree\n", printed("three\n"))
+    os.remove(path)
+  end)
+
+  it("public_buckets.lua tells what is open, and by what", function()
+    local peer = server.start()
+    local function buckets(...)
+      local list = ""
+      for _, name in ipairs{ ... } do
+        list = list .. "<Bucket><Name>" .. name .. "</Name></Bucket>"
+      end
+      return "<ListAllMyBucketsResult><Buckets>" .. list .. "</Buckets></ListAllMyBucketsResult>"
+    end
+    local function acl(group)
+      return '<AccessControlPolicy><AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/'
+        .. 'XMLSchema-instance" xsi:type="Group"><URI>http://acs.amazonaws.com/groups/' .. group
+        .. "</URI></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"
+    end
+    local function missing(code)
+      return "<Error><Code>" .. code .. "</Code></Error>"
+    end
+    peer:reply(
+      { target = "^/$|^/[?]x-id", body = buckets("by-policy", "by-acl", "closed", "blocked") },
+      { target = "by-policy.*policyStatus", body = "<PolicyStatus><IsPublic>true</IsPublic></PolicyStatus>" },
+      { target = "policyStatus", status = 404, body = missing("NoSuchBucketPolicy"), always = true },
+      { target = "blocked.*publicAccessBlock", body = "<PublicAccessBlockConfiguration><IgnorePublicAcls>true"
+        .. "</IgnorePublicAcls></PublicAccessBlockConfiguration>" },
+      { target = "publicAccessBlock", status = 404, body = missing("NoSuchPublicAccessBlockConfiguration"),
+        always = true },
+      { target = "by-acl.*acl", body = acl("global/AllUsers") },
+      { target = "acl", body = acl("s3/LogDelivery"), always = true })
+    assert.equal("by-policy\tits policy\nby-acl\tits ACL: READ for everybody\n2 of 4 buckets are open\n",
+      run("public_buckets.lua", peer.url))
+    peer:reply({ target = "^/$|^/[?]x-id", body = buckets("denied") },
+      { status = 403, body = missing("AccessDenied"), always = true })
+    assert.matches("AccessDenied", run("public_buckets.lua", peer.url))
+    peer:stop()
   end)
 end)
