@@ -132,6 +132,27 @@ source_profile = base
       assert.same({ "AccessDenied", "AssumeRole", "no way" }, { err.code, err.operation_name, err.message })
     end)
 
+    -- The refusal was taken for the called service's own, with a table on the stack that was not there.
+    it("that STS refuses to give fail a call with what it said, whoever listens", function()
+      local w <close> = sts_world(BASE .. role())
+      for _, listens in ipairs{ false, true } do
+        peer:reply(sts_error("AccessDenied"))
+        local heard = {}
+        local session = w.session{ profile_name = "a" }
+        if listens then
+          session.events:register("after-call-error.sqs", function(event)
+            heard[#heard + 1] = event.exception
+          end)
+        end
+        local client = session:client("sqs", { endpoint_url = "http://127.0.0.1:1" })
+        local err = raised(client.list_queues, client, {})
+        assert.same({ "ClientError", "AccessDenied", "AssumeRole", "no way" },
+          { err.kind, err.code, err.operation_name, err.message })
+        assert.is_nil(err.response)
+        assert.same(listens and { err } or {}, heard)
+      end
+    end)
+
     it("may come from keys in the same profile", function()
       local w <close> = sts_world("[profile self]\naws_access_key_id = AKSELF\naws_secret_access_key = hush\n"
         .. "role_arn = arn:aws:iam::1:role/self\nsource_profile = self\n")

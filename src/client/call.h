@@ -160,7 +160,8 @@ void luaws_call_end(struct luaws_call *call);
 /* After LUAWS_STEP_DONE, writes the whole result, ResponseMetadata included, as one map:
    the output, returning 0; or what an error response holds, returning LUAWS_E_SERVICE and
    filling call->service_error. Without a response writes nothing and returns
-   call->error.code, moving it to err. */
+   call->error.code, moving it to err (LUAWS_E_CREDENTIALS where that is another service's
+   refusal to give some, err->code being LUAWS_E_SERVICE). */
 int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
                      struct luaws_error *err);
 /* Reads on from a streamed payload, as luaws_exchange_read, and compares it with the

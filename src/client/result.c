@@ -159,7 +159,9 @@ int luaws_call_write(struct luaws_call *call, struct luaws_writer *out,
   if (call->error.code) {
     int code = call->error.code;
     luaws_error_move(err, &call->error);
-    return code;
+    /* Another service said so, of whom credentials were wanted: there is no answer here.
+     */
+    return code == LUAWS_E_SERVICE ? LUAWS_E_CREDENTIALS : code;
   }
   if (!luaws_call_take_parser(call)) return luaws_error_memory(err);
   int rc = parse(call, out, err);
