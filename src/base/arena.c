@@ -66,7 +66,7 @@ void luaws_arena_reset(struct luaws_arena *a) {
   while (a->blocks) {
     struct luaws_arena_block *b = a->blocks;
     a->blocks = b->next;
-    if (b->size <= LUAWS_MAX_WIPED_BYTES) luaws_wipe(b->data, used_bytes);
+    luaws_wipe(b->data, used_bytes);
     used_bytes = a->blocks ? a->blocks->size : 0;
     if (b->size == FIRST_BLOCK_BYTES && !keep) {
       keep = b;

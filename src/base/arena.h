@@ -20,7 +20,7 @@ struct luaws_str luaws_arena_str(struct luaws_arena *a, struct luaws_str s);
 void luaws_arena_clear(struct luaws_arena *a);
 /* As clear, overwriting the bytes first: for arenas that held secrets. */
 void luaws_arena_wipe(struct luaws_arena *a);
-/* Empties, keeping the first block for the next use; small blocks are wiped. */
+/* Empties, keeping the first block for the next use, and overwrites what was used. */
 void luaws_arena_reset(struct luaws_arena *a);
 
 #endif

@@ -119,8 +119,9 @@ void luaws_wipe(void *ptr, size_t len) {
 }
 
 void luaws_buf_clear(struct luaws_buf *b) {
+  if (b->wipes) luaws_wipe(b->ptr, b->cap);
   free(b->ptr);
-  *b = (struct luaws_buf){.max_bytes = b->max_bytes};
+  *b = (struct luaws_buf){.max_bytes = b->max_bytes, .wipes = b->wipes};
 }
 
 void luaws_buf_wipe(struct luaws_buf *b) {
@@ -138,7 +139,7 @@ void luaws_buf_reset(struct luaws_buf *b) {
    out of is wiped, as it may have held a secret; a large one is data, which realloc often
    need not copy. */
 static char *grow(const struct luaws_buf *b, size_t cap) {
-  if (b->cap > LUAWS_MAX_WIPED_BYTES) return realloc(b->ptr, cap);
+  if (b->cap > LUAWS_MAX_WIPED_BYTES && !b->wipes) return realloc(b->ptr, cap);
   char *p = realloc(NULL, cap);
   if (!p || !b->ptr) return p;
   memcpy(p, b->ptr, b->len + 1 < b->cap ? b->len + 1 : b->cap);

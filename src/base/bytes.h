@@ -59,6 +59,7 @@ struct luaws_buf {
   size_t cap;
   size_t max_bytes;
   bool failed;
+  bool wipes; /* holds secrets: whatever it leaves is overwritten, however large */
 };
 
 void luaws_buf_clear(struct luaws_buf *b); /* frees; b can be used again */
@@ -83,7 +84,7 @@ static inline struct luaws_str luaws_buf_str(const struct luaws_buf *b) {
 }
 
 /* What holds no more is wiped whether or not anybody knows of a secret in it: what a
-   buffer grows out of, a call's arena, a body. */
+   buffer grows out of, a body. Larger ones only where somebody knows. */
 enum { LUAWS_MAX_WIPED_BYTES = 1 << 16 };
 /* Overwrites memory in a way the compiler keeps. */
 void luaws_wipe(void *ptr, size_t len);

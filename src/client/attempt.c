@@ -64,6 +64,7 @@ int luaws_call_send(struct luaws_call *call, struct luaws_error *err) {
   const struct luaws_str *expect =
       luaws_headers_get(&call->request.headers, LUAWS_STR("expect"));
   o.expect_continue = expect && luaws_str_is(*expect, "100-continue");
+  o.secret = call->secret;
   o.stream = o.stream_only_2xx = luaws_call_streams(call);
   o.done = luaws_call_ready;
   o.progress = o.stream ? luaws_call_ready
@@ -132,6 +133,7 @@ void luaws_call_judge(struct luaws_call *call) {
           luaws_retry_is_long_poll(luaws_ref_text(&call->client->service->hyphen_id),
                                    luaws_ref_text(&call->operation->name)),
   };
+  if (luaws_call_failed(call)) luaws_call_redact(call);
   if (call->response.status && luaws_call_failed(call) && luaws_call_take_parser(call)) {
     struct luaws_parse p;
     luaws_call_parse_context(call, NULL, &p);

@@ -337,7 +337,9 @@ void luaws_call_free(struct luaws_call *call) {
   finish(call);
   luaws_arena_reset(&call->arena);
   /* Tokens and keys travel in bodies too. */
-  if (call->body.cap <= LUAWS_MAX_WIPED_BYTES) luaws_wipe(call->body.ptr, call->body.cap);
+  if (call->secret || call->body.cap <= LUAWS_MAX_WIPED_BYTES)
+    luaws_wipe(call->body.ptr, call->body.cap);
+  call->body.wipes = false;
   struct luaws_arena arena = call->arena;
   struct luaws_buf body = call->body, url = call->url;
   *call = (struct luaws_call){.arena = arena, .body = body, .url = url};

@@ -70,6 +70,9 @@ struct luaws_call {
   struct luaws_str
       post_conditions; /* POST: of the policy, JSON texts with ", " between */
   bool gather;         /* a streamed payload is read whole, into the response */
+  bool secret;         /* gets credentials: all that it leaves is wiped, however large */
+  const struct luaws_str *secrets; /* among its parameters; the owner's */
+  size_t secret_count;
   struct luaws_str presign_method; /* overrides the model's; none = the model's */
 
   /* What the stages make, in their order. A hook may look at and change them. */
@@ -153,6 +156,9 @@ ptrdiff_t luaws_call_receive(struct luaws_call *call, char *dst, size_t max,
 int luaws_call_answer(struct luaws_call *call, int status,
                       const struct luaws_header *headers, size_t header_count,
                       struct luaws_str body, struct luaws_error *err);
+
+/* Takes the secrets that the request was made with out of the answer that refuses it. */
+void luaws_call_redact(struct luaws_call *call);
 
 /* Ends the call, from within a hook: its result is the owner's business. */
 void luaws_call_end(struct luaws_call *call);

@@ -179,6 +179,7 @@ static int open_session(struct luaws_handle *h, struct luaws_str bucket,
   const struct luaws_operation *op =
       luaws_service_operation(h->client->service, LUAWS_STR("CreateSession"));
   struct luaws_call *call = op ? luaws_call_new(h->client, op, &reader.base) : NULL;
+  if (call) call->secret = call->body.wipes = true;
   int rc = call ? run(h, call, NULL, err) : luaws_error_memory(err);
   if (rc == 0) rc = luaws_call_write(call, &writer.base, err);
   if (rc == LUAWS_E_SERVICE) service_error(call, err);

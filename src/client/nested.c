@@ -86,7 +86,10 @@ static int open_call(struct luaws_nested_call_handle *h,
   h->call->on_ready = on_ready;
   h->call->owner = h;
   h->call->gather = true;
+  h->call->secret = h->call->body.wipes = true;
   h->call->features = n->features;
+  h->call->secrets = n->secrets;
+  h->call->secret_count = n->secret_count;
   if (n->prepare) h->call->hooks = 1u << LUAWS_HOOK_REQUEST_CREATED;
   return 0;
 }

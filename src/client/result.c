@@ -10,6 +10,7 @@ struct luaws_parser *luaws_call_take_parser(struct luaws_call *call) {
   if (!call->parser) {
     call->parser = c->parser ? c->parser : luaws_parser_new();
     c->parser = NULL;
+    if (call->parser && call->secret) luaws_parser_wipes(call->parser);
   }
   return call->parser;
 }

@@ -272,7 +272,7 @@ static int start_call(struct luaws_provider_task *task, struct assume_role *a,
   if (ok && r->mfa_serial.ptr) {
     struct luaws_str code = luaws_str_trim(luaws_buf_str(&a->question.code));
     ok = luaws_service_call_text(call, "SerialNumber", r->mfa_serial) &&
-         luaws_service_call_text(call, "TokenCode", code);
+         luaws_service_call_secret(call, "TokenCode", code);
   }
   clear_question(&a->question);
   if (!ok) return luaws_error_memory(err);

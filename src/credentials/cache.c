@@ -111,7 +111,7 @@ static void put_text(struct luaws_buf *json, const char *name, struct luaws_str 
 
 static void save(const struct luaws_credential_cache *c, struct luaws_str key,
                  const struct luaws_credentials *credentials) {
-  struct luaws_buf path = {0}, json = {0}, expiry = {0};
+  struct luaws_buf path = {0}, json = {.wipes = true}, expiry = {0};
   find_path(c, key, &path);
   luaws_time_format_iso8601(&expiry, (double)credentials->expiry_s);
   luaws_buf_append_cstr(&json, "{\"Credentials\": {");

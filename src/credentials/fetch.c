@@ -63,7 +63,7 @@ static void done(void *arg) {
 
 int luaws_fetch_send(struct luaws_fetch *f, struct luaws_error *err) {
   const struct luaws_exchange_options o = {
-      .max_body_bytes = MAX_ANSWER_BYTES, .done = done, .arg = f};
+      .secret = true, .max_body_bytes = MAX_ANSWER_BYTES, .done = done, .arg = f};
   f->done = false;
   return luaws_exchange_start(f->pool, &f->request, &o, &f->exchange, err);
 }

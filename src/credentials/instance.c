@@ -249,6 +249,9 @@ static int take_keys(struct luaws_provider_task *task, struct instance *i,
     const char *missing = luaws_fetched_keys_read(t, &keys);
     struct luaws_str code = luaws_tree_text(t, "Code");
     if (missing) {
+      /* What it says is shown; not if it says the token. */
+      if (i->token.len && luaws_str_find_str(code, luaws_buf_str(&i->token)) >= 0)
+        code.len = 0;
       rc = luaws_provider_pass(task, "the metadata service gives no %s%s%.*s", missing,
                                code.len ? ": " : "",
                                LUAWS_STR_ARG(luaws_str_sub(code, 0, 64)));

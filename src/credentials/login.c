@@ -148,7 +148,7 @@ static void put(struct luaws_buf *json, struct luaws_str key, struct luaws_str v
 /* The file with the new token in it; whatever else it holds stays. */
 static void save(const struct login *l, const struct luaws_credentials_init *c,
                  struct luaws_str refresh_token) {
-  struct luaws_buf json = {0}, expiry = {0};
+  struct luaws_buf json = {.wipes = true}, expiry = {0};
   luaws_time_format_iso8601(&expiry, (double)c->expiry_s);
   luaws_buf_append_cstr(&json, "{\"accessToken\": {");
   put(&json, LUAWS_STR("accessKeyId"), c->access_key);
@@ -214,8 +214,8 @@ static int start_refresh(struct luaws_provider_task *task, struct login *l,
   struct luaws_tree *params = luaws_service_call_map(c, "tokenInput");
   if (!params ||
       !luaws_service_call_text(c, "clientId", luaws_tree_text(l->file, "clientId")) ||
-      !luaws_service_call_text(c, "refreshToken",
-                               luaws_tree_text(l->file, "refreshToken")) ||
+      !luaws_service_call_secret(c, "refreshToken",
+                                 luaws_tree_text(l->file, "refreshToken")) ||
       !luaws_service_call_text(c, "grantType", LUAWS_STR("refresh_token"))) {
     return luaws_error_memory(err);
   }

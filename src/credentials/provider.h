@@ -27,6 +27,8 @@ struct luaws_nested_call {
   struct luaws_credentials *credentials; /* NULL = unsigned */
   uint64_t features;               /* what the call's User-Agent tells beside its own */
   const struct luaws_tree *params; /* lives until the call is freed */
+  const struct luaws_str *secrets; /* among them, likewise: never in what is said of it */
+  size_t secret_count;
   /* Before each attempt is signed: may add headers, for what proves who asks. NULL. */
   int (*prepare)(void *arg, struct luaws_request *request, struct luaws_error *err);
   void *prepare_arg;

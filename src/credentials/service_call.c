@@ -1,5 +1,7 @@
 #include "credentials/service_call.h"
 
+#include <assert.h>
+
 #include "base/time.h"
 
 /* ---- parameters ---- */
@@ -26,13 +28,26 @@ static struct luaws_tree *params(struct luaws_service_call *c) {
   return c->params;
 }
 
-bool luaws_service_call_text(struct luaws_service_call *c, const char *name,
-                             struct luaws_str value) {
+static struct luaws_str add_text(struct luaws_service_call *c, const char *name,
+                                 struct luaws_str value) {
   struct luaws_tree *map = params(c);
   struct luaws_tree *t = map ? add(&c->arena, map, name, LUAWS_KIND_STRING) : NULL;
-  if (!t) return false;
+  if (!t) return LUAWS_STR_NONE;
   t->text = luaws_arena_str(&c->arena, value);
-  return t->text.ptr != NULL;
+  return t->text;
+}
+
+bool luaws_service_call_text(struct luaws_service_call *c, const char *name,
+                             struct luaws_str value) {
+  return add_text(c, name, value).ptr != NULL;
+}
+
+bool luaws_service_call_secret(struct luaws_service_call *c, const char *name,
+                               struct luaws_str value) {
+  assert(c->secret_count < LUAWS_MAX_CALL_SECRETS);
+  struct luaws_str text = add_text(c, name, value);
+  c->secrets[c->secret_count++] = text;
+  return text.ptr != NULL;
 }
 
 bool luaws_service_call_integer(struct luaws_service_call *c, const char *name,
@@ -72,6 +87,8 @@ int luaws_service_call_start(struct luaws_service_call *c,
   }
   if (!with_params.params) with_params.params = params(c);
   if (!with_params.params) return luaws_error_memory(err);
+  with_params.secrets = c->secrets;
+  with_params.secret_count = c->secret_count;
   c->task = task;
   c->done = false;
   return calls->start(calls->arg, &with_params, done, c, &c->handle, err);

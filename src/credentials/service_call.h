@@ -5,11 +5,15 @@
 
 #include "credentials/provider.h"
 
+enum { LUAWS_MAX_CALL_SECRETS = 4 };
+
 /* Start from {0}. */
 struct luaws_service_call {
   struct luaws_provider_task *task;
   struct luaws_arena arena;
   struct luaws_tree *params;
+  struct luaws_str secrets[LUAWS_MAX_CALL_SECRETS]; /* among them */
+  size_t secret_count;
   struct luaws_nested_call_handle *handle;
   bool done;
 };
@@ -17,6 +21,9 @@ struct luaws_service_call {
 /* A parameter; a text is copied. False without memory. */
 bool luaws_service_call_text(struct luaws_service_call *c, const char *name,
                              struct luaws_str value);
+/* One that the service's answer is not to show, should it quote it. */
+bool luaws_service_call_secret(struct luaws_service_call *c, const char *name,
+                               struct luaws_str value);
 bool luaws_service_call_integer(struct luaws_service_call *c, const char *name,
                                 int64_t value);
 /* A structure inside the parameters, which is then where parameters go to. */

@@ -100,7 +100,7 @@ static int start_call(struct luaws_provider_task *task, struct sso *s,
                       struct luaws_error *err) {
   if (!luaws_service_call_text(&s->call, "roleName", s->role) ||
       !luaws_service_call_text(&s->call, "accountId", s->account) ||
-      !luaws_service_call_text(&s->call, "accessToken", s->token.access_token)) {
+      !luaws_service_call_secret(&s->call, "accessToken", s->token.access_token)) {
     return luaws_error_memory(err);
   }
   const struct luaws_nested_call call = {

@@ -102,7 +102,7 @@ static void put(struct luaws_buf *json, const char *name, struct luaws_str value
 }
 
 static void save(struct luaws_sso_token *t, struct luaws_str refresh_token) {
-  struct luaws_buf json = {0}, expiry = {0};
+  struct luaws_buf json = {.wipes = true}, expiry = {0};
   luaws_time_format_iso8601(&expiry, (double)t->expiry_s);
   luaws_buf_append_char(&json, '{');
   put(&json, "startUrl", t->login.start_url);
@@ -148,10 +148,12 @@ static bool can_refresh(const struct luaws_sso_token *t) {
 
 static int start_refresh(struct luaws_sso_token *t, struct luaws_error *err) {
   struct luaws_service_call *c = &t->call;
-  static const char *const from_file[] = {"clientId", "clientSecret", "refreshToken"};
-  bool ok = luaws_service_call_text(c, "grantType", LUAWS_STR("refresh_token"));
-  for (size_t i = 0; ok && i < 3; i++) {
-    ok = luaws_service_call_text(c, from_file[i], luaws_tree_text(t->file, from_file[i]));
+  static const char *const from_file[] = {"clientSecret", "refreshToken"};
+  bool ok = luaws_service_call_text(c, "grantType", LUAWS_STR("refresh_token")) &&
+            luaws_service_call_text(c, "clientId", luaws_tree_text(t->file, "clientId"));
+  for (size_t i = 0; ok && i < 2; i++) {
+    ok = luaws_service_call_secret(c, from_file[i],
+                                   luaws_tree_text(t->file, from_file[i]));
   }
   if (!ok) return luaws_error_memory(err);
   const struct luaws_nested_call call = {.service = LUAWS_STR("sso-oidc"),

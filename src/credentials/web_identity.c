@@ -38,7 +38,8 @@ static int add_token(struct luaws_provider_task *task, struct luaws_service_call
   if (e) {
     rc = luaws_provider_failed(task, err, "the web identity token file %.*s: %s",
                                LUAWS_STR_ARG(path), strerror(e));
-  } else if (!luaws_service_call_text(call, "WebIdentityToken", luaws_buf_str(&token))) {
+  } else if (!luaws_service_call_secret(call, "WebIdentityToken",
+                                        luaws_buf_str(&token))) {
     rc = luaws_error_memory(err);
   }
   luaws_buf_wipe(&token);

@@ -182,7 +182,7 @@ int luaws_child_start(struct luaws_loop *l, const struct luaws_child_options *o,
     if (e) break;
     c->pipes[i] = ends[0];
     theirs[i] = ends[1];
-    c->text[i] = (struct luaws_buf){.max_bytes = o->max_bytes};
+    c->text[i] = (struct luaws_buf){.max_bytes = o->max_bytes, .wipes = true};
   }
   if (!e) e = spawn(c, o->argv, theirs);
   for (int i = 0; i < PIPES; i++) {

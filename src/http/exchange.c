@@ -46,6 +46,7 @@ int luaws_exchange_start(struct luaws_pool *p, const struct luaws_request *reque
   x->ready.run = tell;
   x->alarm.ring = on_silence;
   x->body_expected = -1;
+  x->body.wipes = o->secret;
   x->proxy = luaws_proxy_for(&p->proxies, request->scheme, request->host);
   x->next = p->exchanges;
   if (x->next) x->next->prev = x;

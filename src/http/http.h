@@ -79,9 +79,10 @@ struct luaws_exchange_options {
   bool stream;          /* the body is read by luaws_exchange_read, not gathered */
   bool stream_only_2xx; /* … unless the status is 300 or more: then it is gathered all the
                            same */
-  bool expect_continue;    /* send Expect: 100-continue and wait 1 s for the answer; a
-                              server that let us wait in vain is not asked again. Without
-                              a body nothing is announced, as RFC 9110, 10.1.1 has it */
+  bool expect_continue; /* send Expect: 100-continue and wait 1 s for the answer; a
+                           server that let us wait in vain is not asked again. Without
+                           a body nothing is announced, as RFC 9110, 10.1.1 has it */
+  bool secret; /* the answer is wiped when it is not needed any more, however large */
   uint64_t max_body_bytes; /* of a gathered body; 0 = 2 GiB */
   void (*done)(void *arg); /* once: with a gathered body when it is whole, with a streamed
                               one when the headers are there; or when it failed */

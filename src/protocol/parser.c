@@ -93,6 +93,10 @@ struct luaws_parser *luaws_parser_new(void) {
   return p;
 }
 
+void luaws_parser_wipes(struct luaws_parser *p) {
+  p->json.scratch.wipes = p->text.wipes = p->key.wipes = p->scratch.wipes = true;
+}
+
 void luaws_parser_free(struct luaws_parser *p) {
   if (!p) return;
   pool_clear(p);

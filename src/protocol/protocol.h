@@ -46,6 +46,8 @@ struct luaws_parse {
    free cleans up. */
 struct luaws_parser;
 struct luaws_parser *luaws_parser_new(void);
+/* What it reads from now on are secrets: all that it leaves is wiped, however large. */
+void luaws_parser_wipes(struct luaws_parser *p);
 void luaws_parser_free(struct luaws_parser *p);
 
 /* What an error response says, before its modeled members are written. Texts live in the

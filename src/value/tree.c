@@ -182,6 +182,7 @@ int luaws_tree_parse(struct luaws_arena *arena, struct luaws_str text,
   b->arena = arena;
   b->input = text;
   luaws_json_start(&b->scan, text);
+  b->scan.scratch.wipes = true; /* tokens come in JSON */
   int rc = 0;
   while (rc == 0) {
     enum luaws_json_token token = luaws_json_next(&b->scan);
