@@ -20,10 +20,11 @@ local function describe_source(setting)
   return setting.source
 end
 
---- Settings may hold passwords only as part of a URL.
+--- Settings may hold passwords only as part of a URL: up to its last "@", as one that nobody has encoded may
+--- hold anything.
 local function without_password(value)
   if type(value) == "string" then
-    return (value:gsub("(%a[%w+.-]*://[^/@:]*):[^/@]*@", "%1:****@"))
+    return (value:gsub("(://[^/@:%s]*):%S*@", "%1:****@"):gsub("://[^/@:%s]+@", "://****@"))
   elseif type(value) == "table" then
     local copy = {}
     for key, item in pairs(value) do

@@ -1,6 +1,7 @@
 #include "base/message.h"
 
 #include "base/encode.h"
+#include "base/uri.h"
 
 #include <arpa/inet.h>
 
@@ -69,8 +70,9 @@ void luaws_headers_reset(struct luaws_headers *h) {
 /* ---- URLs ---- */
 
 static int bad_url(struct luaws_error *err, struct luaws_str url, const char *why) {
+  struct luaws_shown_url shown = luaws_url_shown(url);
   return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
-                         "Invalid endpoint: %.*s (%s)", LUAWS_STR_ARG(url), why);
+                         "Invalid endpoint: %.*s%s%.*s (%s)", LUAWS_URL_ARG(shown), why);
 }
 
 static bool is_host_char(unsigned char c) {

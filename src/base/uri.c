@@ -1,5 +1,16 @@
 #include "base/uri.h"
 
+struct luaws_shown_url luaws_url_shown(struct luaws_str url) {
+  ptrdiff_t scheme = luaws_str_find_str(url, LUAWS_STR("://"));
+  size_t from = scheme < 0 ? 0 : (size_t)scheme + 3, end = url.len;
+  /* To the last of all: a password may hold anything, where nobody has encoded it. */
+  while (end > from && url.ptr[end - 1] != '@')
+    end--;
+  return (struct luaws_shown_url){.scheme = luaws_str_sub(url, 0, from),
+                                  .mask = end > from ? "***@" : "",
+                                  .rest = luaws_str_sub(url, end, url.len)};
+}
+
 void luaws_path_normalize(struct luaws_buf *out, struct luaws_str path) {
   size_t start = out->len;
   luaws_buf_append_char(out, '/');

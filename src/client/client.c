@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/uri.h"
 #include "client/call.h"
 #include "client/endpoint_params.h"
 #include "client/region.h"
@@ -85,8 +86,9 @@ static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_o
   luaws_error_clear(&why);
   if (rc == LUAWS_E_MEMORY) return luaws_error_memory(err);
   if (rc) {
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "Invalid endpoint: %.*s",
-                           LUAWS_STR_ARG(url));
+    struct luaws_shown_url shown = luaws_url_shown(url);
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "Invalid endpoint: %.*s%s%.*s", LUAWS_URL_ARG(shown));
   }
   c->custom_endpoint = luaws_arena_str(&c->arena, url);
   return c->custom_endpoint.ptr ? 0 : luaws_error_memory(err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/uri.h"
 #include "credentials/explicit.h"
 #include "settings/region.h"
 
@@ -274,9 +275,10 @@ static int check_settings(const struct luaws_chain *c, struct luaws_error *err) 
     rc = luaws_settings_get(s, LUAWS_SETTING_EC2_METADATA_SERVICE_ENDPOINT, &v, err);
   }
   if (rc == 0 && v.text.len && !luaws_endpoint_url_is_valid(v.text)) {
+    struct luaws_shown_url shown = luaws_url_shown(v.text);
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "InvalidIMDSEndpointError",
-                         "Invalid endpoint EC2 Instance Metadata endpoint: %.*s",
-                         LUAWS_STR_ARG(v.text));
+                         "Invalid endpoint EC2 Instance Metadata endpoint: %.*s%s%.*s",
+                         LUAWS_URL_ARG(shown));
   }
   return rc;
 }

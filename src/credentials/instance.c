@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/uri.h"
 #include "base/encode.h"
 #include "credentials/fetch.h"
 #include "settings/region.h"
@@ -64,9 +65,10 @@ static int choose_address(struct luaws_provider_task *task, struct instance *i,
     luaws_buf_append_cstr(&i->base, v6 ? V6_ADDRESS : V4_ADDRESS);
   }
   if (!luaws_endpoint_url_is_valid(luaws_buf_str(&i->base))) {
+    struct luaws_shown_url shown = luaws_url_shown(luaws_buf_str(&i->base));
     return luaws_error_set(err, LUAWS_E_CONFIG, "InvalidIMDSEndpointError",
-                           "Invalid endpoint EC2 Instance Metadata endpoint: %.*s",
-                           LUAWS_STR_ARG(luaws_buf_str(&i->base)));
+                           "Invalid endpoint EC2 Instance Metadata endpoint: %.*s%s%.*s",
+                           LUAWS_URL_ARG(shown));
   }
   if (!luaws_str_ends(luaws_buf_str(&i->base), LUAWS_STR("/"))) {
     luaws_buf_append_char(&i->base, '/');
