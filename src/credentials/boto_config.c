@@ -1,5 +1,6 @@
 /* The files of boto, version 2: BOTO_CONFIG, or /etc/boto.cfg and ~/.boto. */
 #include "credentials/provider.h"
+#include "settings/readers.h"
 
 /* The keys under [Credentials] in one file. */
 static int look_into(struct luaws_provider_task *task, const char *name,
@@ -15,6 +16,7 @@ static int look_into(struct luaws_provider_task *task, const char *name,
     rc = section ? luaws_provider_key_pair(task, section, out, err)
                  : luaws_provider_pass(task, "no [Credentials] in %s", name);
   }
+  if (rc == LUAWS_FOUND) luaws_warn_of_readers(luaws_buf_str(&path));
   luaws_buf_clear(&path);
   luaws_ini_clear(&ini);
   return rc;

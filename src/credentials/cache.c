@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "credentials/secret_file.h"
+#include "settings/readers.h"
 #include "value/json.h"
 #include "value/tree.h"
 
@@ -97,6 +98,7 @@ static struct luaws_credentials *load(const struct luaws_credential_cache *c,
   find_path(c, key, &path);
   if (!path.failed && luaws_secret_file_read(luaws_buf_str(&path), &text) == 0) {
     found = read_file(luaws_buf_str(&text), method);
+    if (found) luaws_warn_of_readers(luaws_buf_str(&path));
   }
   luaws_buf_wipe(&text);
   luaws_buf_clear(&path);

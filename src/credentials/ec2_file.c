@@ -2,6 +2,7 @@
    "AWSSecretKey=...", anything else ignored. */
 #include "credentials/provider.h"
 #include "credentials/secret_file.h"
+#include "settings/readers.h"
 
 enum { MAX_FILE_BYTES = 1 << 20 };
 
@@ -56,6 +57,7 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
                          "The specified config file (%s) could not be found.", path.ptr);
   } else {
     rc = make(task, luaws_buf_str(&text), out, err);
+    if (rc == LUAWS_FOUND) luaws_warn_of_readers(luaws_buf_str(&path));
   }
   luaws_buf_clear(&path);
   luaws_buf_wipe(&text);

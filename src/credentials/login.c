@@ -12,6 +12,7 @@
 #include "credentials/dpop.h"
 #include "credentials/secret_file.h"
 #include "credentials/service_call.h"
+#include "settings/readers.h"
 
 /* With more than this left there is nothing to renew. */
 enum { ENOUGH_LEFT_S = 5 * 60, MAX_FILE_BYTES = 1 << 20 };
@@ -110,6 +111,7 @@ static int load(struct luaws_provider_task *task, struct login *l,
                       "reauthenticate with 'aws login'.",
                       session);
   }
+  luaws_warn_of_readers(luaws_buf_str(&l->path));
   return check_fields(l, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "credentials/cache.h"
 #include "credentials/secret_file.h"
+#include "settings/readers.h"
 #include "value/json.h"
 
 enum { REFRESH_WINDOW_S = 15 * 60, MAX_FILE_BYTES = 1 << 20 };
@@ -87,6 +88,7 @@ static int load(struct luaws_sso_token *t, struct luaws_error *err) {
     luaws_error_clear(&why);
     return load_error(err, name, "does not exist");
   }
+  luaws_warn_of_readers(luaws_buf_str(&t->path));
   t->access_token = luaws_tree_text(t->file, "accessToken");
   if (!t->access_token.ptr ||
       !read_time(luaws_tree_text(t->file, "expiresAt"), &t->expiry_s)) {

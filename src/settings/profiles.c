@@ -1,8 +1,6 @@
 #include "settings/profiles.h"
 
-#include <sys/stat.h>
-
-#include "base/log.h"
+#include "settings/readers.h"
 #include "settings/shell_words.h"
 
 /* A list of sections under construction. The values hang on as they are. */
@@ -111,22 +109,20 @@ static bool keep_config_profiles(struct luaws_profiles *p) {
   return ok;
 }
 
-/* Once for each time the files are read: others can read the keys. */
-static void warn_of_readers(const struct luaws_ini *ini) {
-  struct stat st;
-  if (!ini->found || !luaws_log_wants(LUAWS_LOG_WARNING)) return;
-  if (stat(ini->path.ptr, &st) != 0 || !(st.st_mode & S_IROTH)) return;
-  luaws_log(
-      LUAWS_LOG_WARNING, "luaws.credentials",
-      "%.*s can be read by every user of this machine: chmod 600 would prevent that",
-      LUAWS_STR_ARG(ini->path));
+/* Configuration is everybody's to read, but not with keys in it. */
+static bool has_keys(const struct luaws_ini *config) {
+  bool found = false;
+  for (const struct luaws_ini_section *s = config->first; s && !found; s = s->next)
+    found = luaws_ini_value(s->first, "aws_secret_access_key") != NULL;
+  return found;
 }
 
 int luaws_profiles_load(struct luaws_profiles *p, struct luaws_str config_path,
                         struct luaws_str credentials_path, struct luaws_error *err) {
   int rc = luaws_ini_load(&p->config, config_path, err);
   if (rc == 0) rc = luaws_ini_load(&p->credentials, credentials_path, err);
-  if (rc == 0) warn_of_readers(&p->credentials);
+  if (rc == 0 && p->credentials.found) luaws_warn_of_readers(p->credentials.path);
+  if (rc == 0 && has_keys(&p->config)) luaws_warn_of_readers(p->config.path);
   bool ok = true;
   for (const struct luaws_ini_section *s = p->config.first; rc == 0 && ok && s;
        s = s->next)
