@@ -202,7 +202,8 @@ describe("the REPL at a terminal", function()
     end)
 
     it("but no secrets, and none that begin with a space", function()
-      type_lines({ " hidden = 1", "s = { aws_secret_access_key = 'x' }", "kept = 1" },
+      type_lines({ " hidden = 1", "s = { aws_secret_access_key = 'x' }", "x = { SSECustomerKey = 'x' }",
+        "x = { SessionToken = 'x' }", "x = { MasterUserPassword = 'x' }", "kept = 1" },
         { env = { LUAWS_HISTORY = history } })
       assert.same({ "kept = 1" }, lines_of(history))
     end)

@@ -8,7 +8,9 @@ local repl = {}
 
 local PROMPT, PROMPT_MORE = "> ", ">> "
 local MAX_ERROR_LINES = 8
-local SECRETS = { "secret_access_key", "session_token", "[Pp]assword" }
+-- Of lines that are not remembered; in lower case.
+local SECRETS = { "secret_?access_?key", "secret_?key", "secretstring", "secretbinary", "session_?token",
+  "identitytoken", "customerkey", "password" }
 
 -- ---- reading ----
 
@@ -30,7 +32,7 @@ local function remember(self, lines)
   local text = table.concat(lines, "\n")
   local private = text:find("^%s") ~= nil
   for _, secret in ipairs(SECRETS) do
-    private = private or text:find(secret) ~= nil
+    private = private or text:lower():find(secret) ~= nil
   end
   if not text:find("%S") then
     return
