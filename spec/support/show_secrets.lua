@@ -24,7 +24,9 @@ end
 
 -- An event and what is in it, as deep as plain tables go.
 local function show_event(event)
-  show(event, event.request, event.request and event.request.headers, event.response_dict, event.exception)
+  show(event, event.request, event.request and event.request.headers, event.response_dict, event.exception,
+    event.request_dict, event.http_response, event.http_response and event.http_response.headers,
+    event.parsed_response)
   for name, value in pairs(event) do
     print(name)
     show(value)
