@@ -69,8 +69,10 @@ local function copy_all(job, source_client)
   local part_size = config.part_size(job.config.multipart_chunksize, size)
   multipart.run(job.client, job.where, config.without(job.args, CREATE_WITHOUT),
     config.pick(job.args, config.COMPLETE), function(id)
-      return multipart.each(size, part_size, job.config.concurrency, function(...)
+      return multipart.send_each(size, part_size, job.config.concurrency, function(...)
         return copy_part(job, id, head.ETag, ...)
+      end, function()
+        return true
       end)
     end)
 end

@@ -3,6 +3,8 @@ local async = require("luaws.async")
 
 local multipart = {}
 
+local LAST_ANSWERS_S = 5
+
 --- Opens an upload, lets `send` send its parts and completes it. Whatever ends it earlier, an error,
 --- Ctrl-C or a cancelled task, the upload is aborted.
 ---@param client userdata
@@ -36,6 +38,28 @@ function multipart.run(client, where, create, complete, send)
   return result
 end
 
+--- Ends the tasks that send parts, before the upload is aborted: those whose answer is all that is missing
+--- get a moment, since a part that the service finishes after that may stay behind.
+---@param tasks table task → function that says whether that is so
+function multipart.give_up(tasks)
+  local left = {}
+  for task, awaits_answer in pairs(tasks) do
+    if awaits_answer() then
+      left[#left + 1] = task
+    else
+      task:cancel()
+    end
+  end
+  pcall(async.timeout, LAST_ANSWERS_S, function()
+    for _, task in ipairs(left) do
+      pcall(task.await, task)
+    end
+  end)
+  for _, task in ipairs(left) do
+    task:cancel()
+  end
+end
+
 --- Calls fn(number, first byte, length) for every part of so many bytes, several at once.
 ---@return table what it returned, in order
 function multipart.each(size, part_size, concurrency, fn)
@@ -47,6 +71,33 @@ function multipart.each(size, part_size, concurrency, fn)
     local first = (number - 1) * part_size
     return fn(number, first, math.min(part_size, size - first))
   end, { concurrency = concurrency })
+end
+
+--- The same for parts that the service gets: where one of them fails, the others are given up as above.
+---@param awaits_answer function takes a part's number: whether the service has all of it
+function multipart.send_each(size, part_size, concurrency, fn, awaits_answer)
+  local running, over = {}, false
+  return multipart.each(size, part_size, concurrency, function(number, ...)
+    if over then
+      return nil
+    end
+    local task = async.spawn(fn, number, ...)
+    local _ <close> = setmetatable({}, { __close = function()
+      task:cancel()
+    end })
+    running[task] = function()
+      return awaits_answer(number)
+    end
+    local ok, part = pcall(task.await, task)
+    running[task] = nil
+    if ok then
+      return part
+    elseif not over then
+      over = true
+      multipart.give_up(running)
+      error(part, 0)
+    end
+  end)
 end
 
 --- What completing needs to know of a part.

@@ -67,9 +67,18 @@ local function of_file(job)
   local part_size = config.part_size(job.config.multipart_chunksize, size)
   local at_once = math.min(job.config.concurrency, (size + part_size - 1) // part_size)
   local speed = share(job, at_once)
+  local waiting = {} -- number → whether all of that part is sent
   in_parts(job, function(id)
-    return multipart.each(size, part_size, job.config.concurrency, function(number, first, length)
-      return send_part(job, id, number, source:range(first, length, speed), length)
+    return multipart.send_each(size, part_size, job.config.concurrency, function(number, first, length)
+      local body = source:range(first, length, speed)
+      waiting[number] = function()
+        return body:sent() >= length
+      end
+      local part = send_part(job, id, number, body, length)
+      waiting[number] = nil
+      return part
+    end, function(number)
+      return waiting[number] ~= nil and waiting[number]()
     end)
   end)
 end
@@ -79,7 +88,7 @@ end
 local function send_stream(job, id, part_size)
   local limit = math.min(job.config.concurrency, job.config.max_in_memory_upload_chunks,
     math.max(2, MAX_HELD_BYTES // part_size))
-  local parts, running, number = {}, {}, 0
+  local parts, running, waiting, number = {}, {}, {}, 0
   local _ <close> = setmetatable({}, { __close = function()
     for _, task in ipairs(running) do
       task:cancel()
@@ -93,7 +102,12 @@ local function send_stream(job, id, part_size)
         break
       end
     end
-    local part = done:await()
+    waiting[done] = nil
+    local ok, part = pcall(done.await, done)
+    if not ok then
+      multipart.give_up(waiting)
+      error(part, 0)
+    end
     parts[part.PartNumber] = part
   end
   while true do
@@ -103,10 +117,15 @@ local function send_stream(job, id, part_size)
       break
     end
     number = number + 1
-    running[#running + 1] = async.spawn(function(part_number)
+    local length = #body
+    local task = async.spawn(function(part_number)
       local _ <close> = body
-      return send_part(job, id, part_number, body, #body)
+      return send_part(job, id, part_number, body, length)
     end, number)
+    running[#running + 1] = task
+    waiting[task] = function()
+      return body:sent() >= length
+    end
     if #running >= limit then
       finish_one()
     end
