@@ -240,6 +240,91 @@ describe("a folder", function()
     assert.matches("did you mean 'dry_run'", err.message)
   end)
 
+  it("names what could not be transferred, and keeps what was", function()
+    for _, key in ipairs{ "p/a", "p/b", "p/c/d" } do
+      put(key)
+    end
+    write("out/old")
+    local refused, gone = "p/b", nil
+    local function refuse(event)
+      if event.request.url:find(refused, 1, true) then
+        return { status_code = 403, headers = {}, body = "<Error><Code>AccessDenied</Code></Error>" }
+      end
+    end
+    client.meta.events:register("before-send.s3.GetObject", refuse, "refuse")
+    local _, err = pcall(bucket.sync, bucket, folder .. "/out", { Prefix = "p", direction = "down",
+      delete = true, concurrency = 1 })
+    client.meta.events:unregister("before-send.s3.GetObject", nil, "refuse")
+    assert.same({ "S3DownloadFailedError", "AccessDenied" }, { err.kind, err.code })
+    assert.matches("^bucket/p/b and .*/out/b: An error occurred %(AccessDenied%) when calling the GetObject",
+      tostring(err))
+    assert.same({ ["out/a"] = "p/a", ["out/old"] = "out/old" }, files("out"))
+    assert.same({ files = { "b", "c/d" }, skipped = { "a" }, deleted = { "old" }, bytes = 8 },
+      bucket:sync(folder .. "/out", { Prefix = "p", direction = "down", delete = true }))
+
+    client.meta.events:register("before-send.s3.PutObject", function()
+      gone = gone or os.remove(folder .. "/out/b")
+    end, "remove")
+    _, err = pcall(bucket.upload_dir, bucket, folder .. "/out", { Prefix = "q", concurrency = 1 })
+    client.meta.events:unregister("before-send.s3.PutObject", nil, "remove")
+    assert.equal("IOError", err.kind)
+    assert.matches("/out/b: No such file or directory", err.message)
+    assert.same({ "p/a", "p/b", "p/c/d", "q/a" }, keys())
+  end)
+
+  it("takes any name that a file may have", function()
+    local odd = { "na\xC3\xAFve \xE6\x97\xA5.txt", "a b+c&d%41#?.txt", "quote'\"s", ".hidden",
+      "trailing ", "Case", "case", "~", "-", "*", "x/..y/z", ("n"):rep(255) }
+    for _, name in ipairs(odd) do
+      write("in/" .. name)
+    end
+    table.sort(odd)
+    assert.same(odd, bucket:upload_dir(folder .. "/in", { Prefix = "p" }).files)
+    assert.same(odd, bucket:download_dir(folder .. "/out", { Prefix = "p" }).files)
+    child.output{ "diff", "-r", folder .. "/in", folder .. "/out" }
+    assert.same({}, bucket:sync(folder .. "/in", { Prefix = "p" }).files)
+    assert.same({}, bucket:sync(folder .. "/out", { Prefix = "p", direction = "down", delete = true }).files)
+    child.output{ "rm", "-rf", folder .. "/in" }
+    child.output{ "mkdir", folder .. "/in" }
+    assert.same(odd, bucket:sync(folder .. "/in", { Prefix = "p", delete = true }).deleted)
+    assert.same({}, keys())
+  end)
+
+  it("is not taken for another when something is in the way", function()
+    put("p/x")
+    put("p/sub/y")
+    write("1/x/z")
+    write("2/sub")
+    write("3")
+    local cases = { { "1", "/1/x: Is a directory" }, { "2", "/2/sub: File exists" }, { "3",
+      "/3: Not a directory" } }
+    for _, case in ipairs(cases) do
+      local _, err = pcall(bucket.sync, bucket, folder .. "/" .. case[1], { Prefix = "p",
+        direction = "down" })
+      assert.equal("IOError", err.kind)
+      assert.matches(case[2], err.message, 1, true)
+    end
+    assert.equal("2/sub", files("2")["2/sub"])
+  end)
+
+  it("is refused with options that are none, before anything is asked", function()
+    write("in/a")
+    for _, case in ipairs{
+      { { concurrency = "x" }, "ValueError", "upload_dir: concurrency must be a positive integer, not x" },
+      { { concurrency = 0 }, "ValueError", "upload_dir: concurrency must be a positive integer, not 0" },
+      { { include = 7 }, "TypeError",
+        "upload_dir: include must be a pattern or a list of them, not a number" },
+      { { exclude = { "a", true } }, "TypeError",
+        "upload_dir: exclude must be a pattern or a list of them, not a boolean" },
+      { { Prefix = 7 }, "TypeError", "upload_dir: Prefix must be a string, not a number" },
+      { "p", "TypeError", "upload_dir takes its options in a table, not a string" },
+    } do
+      local _, err = pcall(bucket.upload_dir, bucket, folder .. "/in", case[1])
+      assert.same({ case[2], case[3] }, { err.kind, err.message })
+    end
+    assert.same({}, keys())
+  end)
+
   it("is given up when one file cannot be read", function()
     write("in/a")
     write("in/b")

@@ -86,7 +86,7 @@ for _, tls in ipairs{ false, true } do
 
     it("of a folder are there and back again", function()
       for i = 1, 12 do
-        make(("tree/%d/file %d &+.bin"):format(i % 3, i), i * 1000)
+        make(("tree/%d/file %d &+%s.bin"):format(i % 3, i, i == 1 and "\n\t\"'\xC3\xBC" or ""), i * 1000)
       end
       local bucket = aws.resource("s3", gateway.options):Bucket("bucket")
       assert.equal(12, #bucket:upload_dir(path("tree"), { Prefix = "p" }).files)

@@ -203,7 +203,8 @@ local function delete_objects(job, names)
       Quiet = true } }
     local failed = answer.Errors and answer.Errors[1]
     if failed then
-      errors.raise("ClientError", "deleting %s: %s: %s", failed.Key, failed.Code, failed.Message)
+      local text = ("deleting %s: %s: %s"):format(failed.Key, failed.Code, failed.Message)
+      error(errors.new("ClientError", text, { code = failed.Code }), 0)
     end
   end
 end
@@ -217,15 +218,30 @@ local function delete_files(job, names)
   end
 end
 
+-- The error of one file, which is to name it.
+local function naming(job, name, err)
+  local is_own, path = errors.is_error(err) and not errors.is_interruption(err), join(job.folder, name)
+  if not is_own or tostring(err):find(path, 1, true) then
+    return err
+  end
+  local kind = err.kind == "ClientError" and "S3DownloadFailedError" or err.kind
+  local text = ("%s/%s%s and %s: %s"):format(job.bucket, job.prefix, name, path, tostring(err))
+  return errors.new(kind, text, { code = err.code, response = err.response, cause = err,
+    last_exception = err.last_exception })
+end
+
 local function carry_out(job, plan, from, one, delete)
   local total = meter.new(job.opts.Callback, plan.bytes)
-  local at_once = job.opts.concurrency or DEFAULT_CONCURRENCY
+  local at_once = math.tointeger(job.opts.concurrency or DEFAULT_CONCURRENCY)
   job.config = config.share(job.config, math.min(at_once, #plan.files))
   local tell = job.opts.Callback and function(bytes)
     total:add(bytes)
   end
   async.map(plan.files, function(name)
-    one(job, name, from[name], tell)
+    local ok, err = pcall(one, job, name, from[name], tell)
+    if not ok then
+      error(naming(job, name, err), 0)
+    end
   end, { concurrency = at_once })
   delete(job, plan.deleted)
 end
@@ -235,10 +251,33 @@ end
 local OPTIONS = { "Prefix", "ExtraArgs", "Callback", "Config", "dry_run", "include", "exclude", "delete",
   "concurrency" }
 
+local function check_patterns(method, option, patterns)
+  for _, pattern in ipairs(type(patterns) == "table" and patterns or { patterns }) do
+    if type(pattern) ~= "string" then
+      errors.raise("TypeError", "%s: %s must be a pattern or a list of them, not a %s", method, option,
+        type(pattern))
+    end
+  end
+end
+
+local function check_types(method, opts)
+  check_patterns(method, "include", opts.include)
+  check_patterns(method, "exclude", opts.exclude)
+  local prefix, at_once = opts.Prefix, opts.concurrency
+  if prefix ~= nil and type(prefix) ~= "string" then
+    errors.raise("TypeError", "%s: Prefix must be a string, not a %s", method, type(prefix))
+  elseif at_once ~= nil and (type(at_once) ~= "number" or not math.tointeger(at_once) or at_once < 1) then
+    errors.raise("ValueError", "%s: concurrency must be a positive integer, not %s", method,
+      tostring(at_once))
+  end
+end
+
 local function new_job(method, client, bucket, folder, opts, more)
   opts = opts or {}
   if type(folder) ~= "string" then
     errors.raise("TypeError", "%s needs a folder, a string, not a %s", method, type(folder))
+  elseif type(opts) ~= "table" then
+    errors.raise("TypeError", "%s takes its options in a table, not a %s", method, type(opts))
   end
   local known = table.move(OPTIONS, 1, #OPTIONS, 1, {})
   known[#known + 1] = more
@@ -251,6 +290,7 @@ local function new_job(method, client, bucket, folder, opts, more)
       errors.raise("TypeError", "%s: %s", method, require("luaws.nearest").message(tostring(name), known))
     end
   end
+  check_types(method, opts)
   config.check_bucket(bucket)
   local prefix = opts.Prefix or ""
   return {
