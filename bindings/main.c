@@ -482,6 +482,20 @@ static int run_script(lua_State *L, char **argv) {
   return report(L, status);
 }
 
+/* Errors of tasks that the script has not asked for. */
+static int tell_unheard(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "luaws.async") != LUA_TTABLE) return 0;
+  lua_getfield(L, -1, "unheard");
+  lua_call(L, 0, 1);
+  for (lua_Integer i = 1; lua_geti(L, -1, i) == LUA_TSTRING; i++) {
+    lua_pushfstring(L, "a task failed, and nobody awaited it: %s", lua_tostring(L, -1));
+    complain(lua_tostring(L, -1));
+    lua_pop(L, 2);
+  }
+  return 0;
+}
+
 static int run_repl(lua_State *L) {
   lua_settop(L, 0);
   if (call_define_aws(L) != LUA_OK) return LUA_ERRRUN;
@@ -554,6 +568,8 @@ int main(int argc, char **argv) {
   int status = lua_pcall(L, 1, 1, 0);
   bool ok = status == LUA_OK && lua_toboolean(L, -1);
   if (status != LUA_OK) report(L, status);
+  lua_pushcfunction(L, tell_unheard);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
   lua_close(L);
   local_stop();
   if (!ok && ended_by_interrupt) { /* who waits for us sees why, and stops as well */

@@ -47,6 +47,13 @@ describe("aws.async", function()
     assert.equal(3, most)
   end)
 
+  it("refuses what is no list, and functions that are not there", function()
+    local ok, err = pcall(async.map, { a = 1 }, print)
+    assert.same({ false, "map() takes a list, and this table has names only" }, { ok, err.message })
+    ok, err = pcall(async.gather, print, nil, print)
+    assert.same({ false, "a task needs a function, not a nil" }, { ok, err.message })
+  end)
+
   it("maps an empty list to an empty list", function()
     assert.same({}, async.map({}, function() end))
   end)

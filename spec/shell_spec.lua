@@ -195,6 +195,28 @@ describe("luaws", function()
       assert.falsy(result.err:find("traceback", 1, true))
     end)
 
+    it("tells at its end of tasks that failed and that nobody awaited, and of no others", function()
+      local lost = shell.file([[
+local async = require("luaws").async
+async.spawn(error, "lost", 0)
+async.spawn(error, require("luaws").errors.new("ValueError", "lost as well"), 0)
+local late, found = async.spawn(error, "late", 0), async.spawn(error, "found", 0)
+local cancelled = async.spawn(async.sleep, 60)
+pcall(found.await, found)
+pcall(late.await, late)
+cancelled:cancel()
+pcall(async.gather, function() error("first", 0) end, function() error("second", 0) end)
+pcall(async.map, { 1, 2, 3 }, function(i) error(i, 0) end)
+pcall(async.timeout, 1, function() error("in time", 0) end)
+async.spawn(async.sleep, 60)
+print("the end")]])
+      local result = shell.run({ lost })
+      assert.same({ "the end\n", 0 }, { result.out, result.code })
+      assert.equal("luaws: a task failed, and nobody awaited it: lost\n"
+        .. "luaws: a task failed, and nobody awaited it: lost as well\n", result.err)
+      os.remove(lost)
+    end)
+
     it("shows the stack with --debug", function()
       assert.truthy(shell.run({ "--debug", path }).err:find("stack traceback:.*in main chunk"))
     end)

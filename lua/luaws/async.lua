@@ -42,9 +42,28 @@ local function current()
   return me and me._co == coroutine.running() and me or nil
 end
 
+-- Tasks that failed while nobody waited for them, of which somebody may still ask.
+local MAX_UNHEARD <const> = 20
+local unheard = {}
+
+local function remember_failure(task, err)
+  local kept = {}
+  for _, other in ipairs(unheard) do
+    kept[#kept + 1] = not other._heard and other or nil
+  end
+  unheard = kept
+  local expected = errors.is_error(err) and (err.kind == "CancelledError" or errors.is_interruption(err))
+  if not expected and #unheard < MAX_UNHEARD then
+    unheard[#unheard + 1] = task
+  end
+end
+
 local function finish(task, ok, ...)
   task._done, task._ok, task._results = true, ok, table.pack(...)
   tasks[task._co] = nil
+  if not ok and next(task._watchers) == nil then
+    remember_failure(task, (...))
+  end
   for wake in pairs(task._watchers) do
     wake()
   end
@@ -304,6 +323,7 @@ local function start(fn, ...)
 end
 
 local function result(task)
+  task._heard = true
   if task._ok then
     return table.unpack(task._results, 1, task._results.n)
   end
@@ -321,6 +341,7 @@ end
 --- Stops the task at its next wait, or where it waits now: a call under way is dropped. Whoever awaits
 --- it gets a CancelledError. A task that is done stays as it is.
 function Task:cancel()
+  self._heard = true -- whoever cancels it does not care any more how it ends
   if self._done then
     return
   end
@@ -371,7 +392,8 @@ local function wait_for_all(list)
   end
 end
 
---- Starts a task; it begins to run when this one next waits. What it raises is raised by its await.
+--- Starts a task; it begins to run when this one next waits. What it raises is raised by its await; the
+--- shell tells at the end of a script what nobody awaited.
 ---@param fn function
 ---@return table task
 function async.spawn(fn, ...)
@@ -480,6 +502,7 @@ function async.poll(task, blocking)
     turn(not blocking and 0 or nil)
   end
   if task._done then
+    task._heard = true
     return true, task._ok, table.unpack(task._results, 1, task._results.n)
   end
   local runnable = first <= last
@@ -487,6 +510,18 @@ function async.poll(task, blocking)
     errors.raise("RuntimeError", "the tasks wait for each other: none can go on")
   end
   return false, runnable
+end
+
+--- For the program that ran a script: what tasks raised that nobody has awaited, as texts.
+---@return string[]
+function async.unheard()
+  local texts = {}
+  for _, task in ipairs(unheard) do
+    if not task._heard then
+      texts[#texts + 1] = select(2, pcall(tostring, task._results[1]))
+    end
+  end
+  return texts
 end
 
 --- For the same: cancels every task there is, as when the script that made them is over; but for what is
@@ -504,7 +539,8 @@ end
 --- others and is raised. Tasks are taken as well as functions.
 function async.gather(...)
   local list = {}
-  for i, fn in ipairs({ ... }) do
+  for i = 1, select("#", ...) do
+    local fn = select(i, ...)
     list[i] = getmetatable(fn) == task_mt and fn or start(fn)
   end
   local _ <close> = guard(list)
@@ -545,6 +581,9 @@ end
 function async.map(list, fn, opts)
   if type(list) ~= "table" or type(fn) ~= "function" then
     errors.raise("TypeError", "map() takes a list and a function, not a %s and a %s", type(list), type(fn))
+  end
+  if #list == 0 and next(list) ~= nil then
+    errors.raise("TypeError", "map() takes a list, and this table has names only")
   end
   nearest.check_options("map", opts or {}, { "concurrency" })
   local concurrency = opts and opts.concurrency or DEFAULT_CONCURRENCY

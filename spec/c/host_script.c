@@ -647,7 +647,7 @@ static int step_to_end(struct luaws_host *h) {
 }
 
 static void stepped_runs_fail_as_others_do(void **state) {
-  struct luaws_host *h = new_host((struct luaws_host_options){.time_limit_ms = 60});
+  struct luaws_host *h = new_host((struct luaws_host_options){.time_limit_ms = 400});
   static const struct {
     const char *code, *kind;
   } cases[] = {{"error('x')", "LuaError"},
