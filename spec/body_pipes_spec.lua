@@ -115,8 +115,8 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
   it("from standard input, behind what the script has read of it", function()
     plain:reply{ method = "PUT" }
     local build = os.getenv("LUAWS_BUILD") or "build"
-    local count = child.output{ "sh", "-c", ("(echo o; %s) | %s/luaws -e %s"):format(SLOW, build,
-      child.quote(stdin_of(plain.url))) }
+    local count = child.output{ "sh", "-c", ("(echo o; %s) | %s -e %s"):format(SLOW,
+      child.quote(build .. "/luaws"), child.quote(stdin_of(plain.url))) }
     assert.equal("one two", plain:last().body)
     assert.is_true(tonumber(count) >= 15, count)
   end)

@@ -44,8 +44,8 @@ describe("a story told with resources of", function()
       end)
       failures[name] = not ok and tostring(err) or nil
     end
-    local line <const>, handle <close> = child.start({ moto.python, "spec/support/moto_server.py" }, "moto")
-    told = cjson.decode(child.output({ moto.python, "spec/support/resource_stories.py",
+    local line <const>, handle <close> = child.start({ "python3", "spec/support/moto_server.py" }, "moto")
+    told = cjson.decode(child.output({ "python3", "spec/support/resource_stories.py",
       "http://127.0.0.1:" .. line, moto.url }))
     assert(handle)
   end)

@@ -5,18 +5,9 @@ describe("the walk over operations", function()
   local root = os.getenv("LUAWS_ROOT") or "."
   local build = os.getenv("LUAWS_BUILD") or root .. "/build"
 
-  -- The python that has moto has botocore, and the one whose models were compiled.
-  local function python()
-    local file = io.open(build .. "/moto-python")
-    if not file then return "python3" end
-    local path = file:read("l")
-    file:close()
-    return path
-  end
-
   local function walk(options, name)
     local script = root .. "/scripts/" .. (name or "walk")
-    local command = ("%s %s --build %s %s 2>&1"):format(quote(python()), quote(script),
+    local command = ("python3 %s --build %s %s 2>&1"):format(quote(script),
       quote(build), options)
     local pipe = assert(io.popen(command))
     local output = pipe:read("a")

@@ -10,7 +10,6 @@ import concurrent.futures
 import glob
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +23,18 @@ VERSITYGW = os.path.join(ROOT, "build", "tools", "versitygw")  # scripts/setup b
 KEPT = ("PATH", "TERM", "CI")
 
 
+def with_oracle(path):
+    """PATH with the python first that has moto, botocore and boto3: scripts/setup wrote down where it is."""
+    try:
+        with open(os.path.join(ROOT, "build", "moto-python"), encoding="utf-8") as file:
+            return os.path.dirname(file.readline().strip()) + os.pathsep + path
+    except FileNotFoundError:
+        return path
+
+
 def environment(build, home):
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
+    env["PATH"] = with_oracle(os.environ.get("PATH", os.defpath))
     suppressions = os.path.join(ROOT, "spec", "support", "lsan.supp")
     env.update(
         HOME=os.path.join(home, "home"),
@@ -151,11 +160,6 @@ def main():
         print("no test has such a name", file=sys.stderr)
         print("0 passed, 1 failed")
         return 1
-    # One copy of python's location for the specs, whichever folder is built in.
-    moto = os.path.join(ROOT, "build", "moto-python")
-    if os.path.exists(moto) and build != os.path.dirname(moto):
-        shutil.copy(moto, build)
-
     logs = os.path.join(build, "test-logs")
     os.makedirs(logs, exist_ok=True)
     total_passed = total_failed = 0
