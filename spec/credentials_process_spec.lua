@@ -148,7 +148,7 @@ describe("a program that prints credentials", function()
     ]])
     finally(function() os.remove(script) end)
     local starter = shell.file("sh -c 'while [ ! -e \"$HOME/pid\" ]; do sleep 0.02; done; echo begun' &\n"
-      .. shell.program .. " " .. script .. "\necho over\n")
+      .. child.quote(shell.program) .. " " .. script .. "\necho over\n")
     finally(function() os.remove(starter) end)
     local shown = shell.play({ { "", "begun" }, { "\3", "over" } },
       { words = { "-e", ("os.execute('exec bash %s')"):format(starter) },

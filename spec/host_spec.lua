@@ -87,7 +87,7 @@ describe("a C program", function()
 
   it("finds it with CMake's find_package as well", function()
     shell([[mkdir "$1/user" && printf '%s' "$2" > "$1/user/CMakeLists.txt"
-      cmake -S "$1/user" -B "$1/user/build" -DCMAKE_PREFIX_PATH="$3" -DCMAKE_C_FLAGS="$4" \
+      cmake -G Ninja -S "$1/user" -B "$1/user/build" -DCMAKE_PREFIX_PATH="$3" -DCMAKE_C_FLAGS="$4" \
         > "$1/log" 2>&1 || { cat "$1/log"; exit 1; }
       cmake --build "$1/user/build" > "$1/log" 2>&1 || { cat "$1/log"; exit 1; }]],
       folder, CMAKE_PROJECT:format(root), prefix, flags)

@@ -284,7 +284,7 @@ local function interrupted(file, ...)
       Config = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB } })
     print(ok and "done" or tostring(err):match("interrupted!") or err)
   ]]):format(peer.url, file))
-  local build = os.getenv("LUAWS_BUILD") or "build"
+  local luaws = child.quote((os.getenv("LUAWS_BUILD") or "build") .. "/luaws")
   local keys = {}
   for i, seconds in ipairs{ ... } do
     keys[i] = ("sleep %s; kill -INT $pid;"):format(seconds)
@@ -293,13 +293,13 @@ local function interrupted(file, ...)
     exec 2>/dev/null
     set -m
     mkfifo %s
-    %s/luaws %s >%s & pid=$!
+    %s %s >%s & pid=$!
     exec 3<%s
     read -r line <&3
     %s
     cat <&3
     wait $pid; true
-  ]]):format(quoted("out"), build, child.quote(script), quoted("out"), quoted("out"), table.concat(keys)) }
+  ]]):format(quoted("out"), luaws, child.quote(script), quoted("out"), quoted("out"), table.concat(keys)) }
 end
 
 describe("an upload in parts", function()

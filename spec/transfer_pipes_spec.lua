@@ -7,7 +7,7 @@ local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
 
 local s3 = aws.client("s3", { endpoint_url = moto.url, region_name = "us-east-1", aws_access_key_id = "a",
   aws_secret_access_key = "b" })
-local build = os.getenv("LUAWS_BUILD") or "build"
+local luaws = child.quote((os.getenv("LUAWS_BUILD") or "build") .. "/luaws")
 local folder
 
 local function path(name)
@@ -111,7 +111,7 @@ describe("a transfer", function()
         aws_access_key_id = "a", aws_secret_access_key = "b" })
       s3:upload_fileobj(io.stdin, "bucket", "key")
     ]]):format(moto.url)
-    shell("(echo a line; cat %s) | %s/luaws -e %s", quoted("in"), build, child.quote(script))
+    shell("(echo a line; cat %s) | %s -e %s", quoted("in"), luaws, child.quote(script))
     assert.equal(sum_of("in"), stored("key"))
   end)
 
@@ -172,7 +172,7 @@ describe("a transfer", function()
         multipart_threshold = 40 * MiB, multipart_chunksize = 40 * MiB } })
       print(err.kind, err)
     ]]):format(moto.url)
-    local said = child.output{ "sh", "-c", ("echo x | TMPDIR=/nowhere %s/luaws -e %s"):format(build,
+    local said = child.output{ "sh", "-c", ("echo x | TMPDIR=/nowhere %s -e %s"):format(luaws,
       child.quote(script)) }
     assert.equal("IOError\tmaking a temporary file in /nowhere: No such file or directory\n", said)
   end)
@@ -186,7 +186,7 @@ describe("a transfer", function()
       print(maps:find("libasan", 1, true) and 0 or status:match("VmHWM:%%%%s+(%%%%d+)"))
     ]]):format(moto.url)
     for _, size in ipairs{ 8, 30, 50 } do
-      local kb = child.output{ "sh", "-c", ("head -c %d /dev/zero | %s/luaws -e %s"):format(120 * MiB, build,
+      local kb = child.output{ "sh", "-c", ("head -c %d /dev/zero | %s -e %s"):format(120 * MiB, luaws,
         child.quote(script:format(size))) }
       assert.is_true(tonumber(kb) < 64000, kb)
     end

@@ -161,7 +161,7 @@ describe("transfers", function()
 
   it("write in order to standard output, whatever it is", function()
     s3:put_object{ Bucket = "bucket", Key = "key", Body = "0123456789" }
-    local build = os.getenv("LUAWS_BUILD") or "build"
+    local luaws = child.quote((os.getenv("LUAWS_BUILD") or "build") .. "/luaws")
     local script = ([[
       local s3 = require("luaws").client("s3", { endpoint_url = %q, region_name = "us-east-1",
         aws_access_key_id = "a", aws_secret_access_key = "b" })
@@ -171,7 +171,7 @@ describe("transfers", function()
       io.write(">")
     ]]):format(moto.url)
     for _, into in ipairs{ "> ", "| cat > " } do
-      os.execute(("%s/luaws %s %s%s"):format(build, child.quote(write("script", script)), into,
+      os.execute(("%s %s %s%s"):format(luaws, child.quote(write("script", script)), into,
         quoted("out")))
       assert.equal("<0123456789>", read("out"))
     end
