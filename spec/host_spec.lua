@@ -45,7 +45,7 @@ cmake_minimum_required(VERSION 3.25)
 project(user LANGUAGES C)
 find_package(luaws REQUIRED)
 find_package(Threads REQUIRED)
-add_executable(host %s/examples/host.c)
+add_executable(host "%s/examples/host.c")
 target_link_libraries(host PRIVATE luaws::luaws Threads::Threads)
 ]]
 
