@@ -228,10 +228,12 @@ static int open_luaws(lua_State *L) {
   lua_call(L, 0, 0);
   lua_settop(L, 1);
   set_default_session(L);
-  if (options.debug) {
+  /* Somebody who looks on is warned without having asked for it. */
+  const char *level = options.debug ? "debug" : isatty(STDERR_FILENO) ? "warning" : NULL;
+  if (level) {
     lua_getfield(L, 1, "set_stream_logger");
     lua_pushliteral(L, "");
-    lua_pushliteral(L, "debug");
+    lua_pushstring(L, level);
     lua_call(L, 2, 0);
   }
   return 1;

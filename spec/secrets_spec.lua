@@ -204,6 +204,18 @@ describe("a file that every user can read", function()
     end)
   end
 
+  it("is warned of at a terminal, without being asked to, and nowhere else", function()
+    local w <close> = machine.new()
+    write(w.home .. "/.aws/credentials", "[default]\n" .. SECTION)
+    child.output{ "chmod", "644", w.home .. "/.aws/credentials" }
+    local words = { "-e", "for _ = 1, 2 do require('luaws').session():get_credentials() end print('over')" }
+    local options = { words = words, env = { HOME = w.home, AWS_EC2_METADATA_DISABLED = "true" } }
+    local shown = shell.play({ { "", "over" } }, options)[1]
+    local _, count = shown:gsub("%[WARNING%] " .. w.home:gsub("%p", "%%%0") .. "/.aws/credentials", "")
+    assert.equal(1, count)
+    assert.equal("", shell.run(words, options).err)
+  end)
+
   it("counts, and not a link to it", function()
     local w <close> = machine.new()
     write(w.home .. "/keys", "[default]\n" .. SECTION)
