@@ -121,6 +121,41 @@ describe("a program that prints credentials", function()
     assert.equal(0, descriptors("pidfd"))
   end)
 
+  --- Whether a process is there and no zombie; those of others are left to whoever reaps them.
+  local function runs(pid)
+    local stat = io.open("/proc/" .. pid .. "/stat")
+    local state = stat and stat:read("a"):match("^.*%) (%a)")
+    if stat then
+      stat:close()
+    end
+    return state ~= nil and state ~= "Z"
+  end
+
+  it("is killed with all that it has started and that has not gone its own way", function()
+    local w <close> = world('keep() { echo $! >>"$HOME/pids"; }\n'
+      .. 'sleep 600 & keep\n'
+      .. 'bash -c \'trap "" INT TERM HUP; sleep 600 & echo $! >>"$HOME/pids"; wait\' & keep\n'
+      .. 'setsid bash -c \'sleep 600 & echo $! >>"$HOME/pids"; wait\' & keep\n'
+      .. '(sleep 600 & echo $! >"$HOME/free")\n'
+      .. 'while [ "$(wc -l <"$HOME/pids")" -lt 5 ]; do sleep 0.02; done\n' .. STAY)
+    local session = w.session{ profile_name = "p" }
+    async.run(function()
+      local waiting = async.spawn(machine.keys, session)
+      until_holds(function() return exists(w.home .. "/pid") end)
+      waiting:cancel()
+    end)
+    local pids = machine.read(w.home .. "/pids") .. machine.read(w.home .. "/pid")
+    local count = 0
+    for pid in pids:gmatch("%d+") do
+      async.timeout(20, until_holds, function() return not runs(pid) end)
+      count = count + 1
+    end
+    assert.equal(6, count)
+    local free = machine.read(w.home .. "/free"):match("%d+")
+    assert.is_true(runs(free))
+    child.output{ "kill", free }
+  end)
+
   it("is killed with the session whose calls it was for", function()
     local w <close> = world(STAY)
     local pid
@@ -138,7 +173,7 @@ describe("a program that prints credentials", function()
   end)
 
   it("is killed by Ctrl-C, even one that does not listen to it", function()
-    local w <close> = world("trap '' INT\n" .. STAY)
+    local w <close> = world("trap '' INT\nsleep 600 &\necho $! >\"$HOME/other\"\n" .. STAY)
     local script = shell.file([[
       local session = require("luaws").session{ profile_name = "p" }
       local ok, err = pcall(session.get_credentials, session)
@@ -155,6 +190,8 @@ describe("a program that prints credentials", function()
         env = { HOME = w.home, AWS_CONFIG_FILE = w.home .. "/.aws/config" } })
     assert.matches("told:%s+false%s+interrupted", shown[2])
     assert.matches("there:%s+nil", shown[2])
+    local other = machine.read(w.home .. "/other"):match("%d+")
+    async.timeout(20, until_holds, function() return not runs(other) end)
   end)
 
   it("may leave another behind, which is not waited for", function()

@@ -4,10 +4,14 @@
    pidfd it is done when both pipes are closed. */
 #include "http/child.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -200,6 +204,65 @@ int luaws_child_start(struct luaws_loop *l, const struct luaws_child_options *o,
   return 0;
 }
 
+/* ---- killing it ---- */
+
+/* A program and what it has started, as far as it is still theirs: /proc tells. A process
+   group of its own would tell too, but take the terminal away from it, where it may have
+   to ask its user something. */
+struct family {
+  pid_t *list;
+  size_t count, cap;
+};
+
+static void add_member(struct family *f, pid_t pid) {
+  if (f->count == f->cap) {
+    size_t cap = f->cap ? 2 * f->cap : 16;
+    pid_t *list = realloc(f->list, cap * sizeof *list);
+    if (!list) return;
+    f->list = list;
+    f->cap = cap;
+  }
+  f->list[f->count++] = pid;
+}
+
+static void add_children_of_thread(struct family *f, const char *tasks,
+                                   const char *thread) {
+  char path[PATH_MAX];
+  long pid;
+  snprintf(path, sizeof path, "%s/%s/children", tasks, thread);
+  FILE *file = fopen(path, "re");
+  while (file && fscanf(file, "%ld", &pid) == 1)
+    add_member(f, (pid_t)pid);
+  if (file) fclose(file);
+}
+
+static void add_children(struct family *f, pid_t pid) {
+  char tasks[64];
+  snprintf(tasks, sizeof tasks, "/proc/%ld/task", (long)pid);
+  DIR *dir = opendir(tasks);
+  struct dirent *entry;
+  while (dir && (entry = readdir(dir))) {
+    if (isdigit((unsigned char)entry->d_name[0]))
+      add_children_of_thread(f, tasks, entry->d_name);
+  }
+  if (dir) closedir(dir);
+}
+
+/* All of them are stopped before the first is killed, so that none starts another, and
+   the youngest are killed first: no number is given to somebody else meanwhile. */
+static void kill_family(pid_t pid) {
+  struct family f = {0};
+  add_member(&f, pid);
+  for (size_t i = 0; i < f.count; i++) {
+    kill(f.list[i], SIGSTOP);
+    add_children(&f, f.list[i]);
+  }
+  for (size_t i = f.count; i-- > 0;)
+    kill(f.list[i], SIGKILL);
+  free(f.list);
+  kill(pid, SIGKILL); /* without memory for a list */
+}
+
 /* ---- the end ---- */
 
 const struct luaws_buf *luaws_child_output(const struct luaws_child *c) {
@@ -215,7 +278,7 @@ int luaws_child_status(const struct luaws_child *c) {
 void luaws_child_free(struct luaws_child *c) {
   if (!c) return;
   if (c->pid) {
-    kill(c->pid, SIGKILL);
+    kill_family(c->pid);
     reap(c, 0);
   }
   for (int i = 0; i < PIPES; i++) {

@@ -20,7 +20,8 @@ int luaws_child_start(struct luaws_loop *l, const struct luaws_child_options *o,
 const struct luaws_buf *luaws_child_output(const struct luaws_child *c);
 const struct luaws_buf *luaws_child_errors(const struct luaws_child *c);
 int luaws_child_status(const struct luaws_child *c);
-/* Kills it if it is still running. What it printed is overwritten. */
+/* Kills it if it is still running, and what it has started. What it printed is
+ * overwritten. */
 void luaws_child_free(struct luaws_child *c);
 
 #endif
