@@ -196,6 +196,23 @@ describe("a directory bucket", function()
       end
     end)
 
+    it("is of no use when the keys of the new one have ended already", function()
+      for _, case in ipairs{ { 300 }, { 300 - 30 }, { 300 - 5 }, { nil } } do
+        local w <close>, c = machine_client()
+        peer:clear()
+        peer:reply(answer(1, case[1] and 300 or -1), answer(2, 200), FINE)
+        if case[1] then
+          c:delete_object{ Bucket = BUCKET, Key = "k" }
+          w.now = NOW + case[1]
+        end
+        local err = machine.raised(c.delete_object, c, { Bucket = BUCKET, Key = "k" })
+        assert.same({ "RuntimeError",
+          "Credentials were refreshed, but the refreshed credentials are still expired." },
+          { err.kind, err.message })
+        assert.same({ case[1] and 2 or 1, case[1] and { token1 = 1 } or {} }, { seen() })
+      end
+    end)
+
     it("is asked once by 1,000 tasks, at first and when the session has ended", function()
       local w <close>, c = machine_client()
       local items = {}

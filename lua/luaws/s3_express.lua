@@ -82,6 +82,10 @@ function s3_express.identify(client, call, params)
       error(err, 0)
     end
   end
+  if session.expires < core.client_time(client) then
+    errors.raise("RuntimeError",
+      "Credentials were refreshed, but the refreshed credentials are still expired.")
+  end
   local keys = session.keys
   call:set_keys(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken)
 end
