@@ -114,4 +114,17 @@ function live_credentials.environment_token(session, signing_name)
   return token and setmetatable({ method = "env", token = token }, environment_mt) or nil
 end
 
+--- Whether a provider of tokens comes first in the row; of it and another.
+---@param session userdata
+---@param name string
+---@param other? string
+function live_credentials.is_first(session, name, other)
+  for _, known in ipairs(session:providers("tokens")) do
+    if known == name or not other or known == other then
+      return known == name
+    end
+  end
+  return false
+end
+
 return live_credentials

@@ -223,20 +223,23 @@ end
 
 --- The token of this session for services that take one in place of a signature; nil when there is none. It
 --- stays the same object, renewed when that is due.
----@param opts table|nil signing_name: asks for AWS_BEARER_TOKEN_<SIGNING_NAME> first
+---@param opts table|nil signing_name: asks for AWS_BEARER_TOKEN_<SIGNING_NAME>, too
 ---@return table|nil method; token, expiration; get_frozen_token()
 function Session:get_auth_token(opts)
   local live = require("luaws.live_credentials")
   local name = opts and opts.signing_name
   local of_service = name and live.environment_token(self._core, name)
-  if of_service then
+  local found = rawget(self, "_auth_token")
+  if of_service and live.is_first(self._core, "env") then
     return of_service
   end
-  local found = rawget(self, "_auth_token")
   if not found then
     local method = self._core:auth_token_method()
     found = rawget(self, "_auth_token") or method and live.token(self._core, method)
     rawset(self, "_auth_token", found)
+  end
+  if of_service and not (found and live.is_first(self._core, found.method, "env")) then
+    return of_service
   end
   return found
 end

@@ -28,21 +28,28 @@ static int pass(struct luaws_provider_task *task, struct luaws_credentials **out
 
 const struct luaws_provider luaws_token_provider_env = {"env", NULL, pass, NULL, NULL};
 
-/* The place of "env" in the row; -1 when it was taken out. */
-static int place_of_env(const struct luaws_chain *c) {
+/* The place of a provider in the row; -1 when it is not there. */
+static int place_of(const struct luaws_chain *c, const char *name) {
   const struct luaws_provider *p;
-  for (size_t i = 0; (p = luaws_chain_provider(c, i)); i++) {
-    if (strcmp(p->name, "env") == 0) return (int)i;
+  for (size_t i = 0; name && (p = luaws_chain_provider(c, i)); i++) {
+    if (strcmp(p->name, name) == 0) return (int)i;
   }
   return -1;
 }
 
 int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter,
                        struct luaws_credentials **out, struct luaws_error *err) {
-  int place = place_of_env(c->session->token_chain), answer = LUAWS_PASS;
+  struct luaws_chain *row = c->session->token_chain;
+  int place = place_of(row, luaws_token_provider_env.name), answer = LUAWS_PASS;
   const char *token = place >= 0 ? luaws_client_variable_token(c) : NULL;
-  if (!token || place > 0) {
-    answer = luaws_chain_get(c->session->token_chain, waiter, out, err);
+  if (!token || place > 0) answer = luaws_chain_get(row, waiter, out, err);
+  /* What comes after the environment's has no say. */
+  if (token && answer != LUAWS_PENDING &&
+      place_of(row, luaws_chain_last_asked(row)) > place) {
+    if (answer == LUAWS_FOUND) luaws_credentials_release(*out);
+    if (answer < 0 && err) luaws_error_clear(err);
+    *out = NULL;
+    answer = LUAWS_PASS;
   }
   if (answer == LUAWS_PASS && token) {
     /* Not "env", which is the method of keys in variables. */

@@ -14,8 +14,8 @@ const char *luaws_client_variable_token(const struct luaws_client *c);
 extern const struct luaws_provider luaws_token_provider_env;
 
 /* The token for one request, as credentials whose `token` it is: that of the environment,
-   or the row's. The environment is asked first, or last when something was put in front
-   of it. FOUND, PENDING, or an error: "NoAuthTokenError" when there is none. */
+   or the row's, whichever comes first in it. FOUND, PENDING, or an error:
+   "NoAuthTokenError" when there is none. */
 int luaws_client_token(struct luaws_client *c, struct luaws_chain_waiter *waiter,
                        struct luaws_credentials **out, struct luaws_error *err);
 

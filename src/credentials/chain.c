@@ -179,6 +179,10 @@ struct luaws_credentials *luaws_chain_current(const struct luaws_chain *c) {
   return c->current;
 }
 
+const char *luaws_chain_last_asked(const struct luaws_chain *c) {
+  return c->source.name ? c->source.name : c->asked.name;
+}
+
 /* ---- waiters ---- */
 
 static bool unlink_waiter(struct luaws_chain_waiter **list,
