@@ -103,6 +103,12 @@ describe("as botocore does it, credentials are found", function()
     end
   end
 
+  -- scripts/credentials-fuzz without a seed makes up hundreds.
+  it("on machines that chance has made", function()
+    local said = child.output{ "sh", "-c", "python3 scripts/credentials-fuzz 60 7 || true" }
+    assert.matches("^seed 7: 60 machines, credentials on %d+, 0 not understood alike\n$", said)
+  end)
+
   it("in every combination of profile, environment and choice", function()
     local w <close> = machine.new()
     machine.write(w.home .. "/token", "the-web-identity")
