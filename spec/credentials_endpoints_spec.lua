@@ -222,6 +222,15 @@ describe("credentials", function()
       assert.equal(8, #peer:requests())
     end)
 
+    it("are waited for as long as is configured, be it very long", function()
+      for _, timeout in ipairs{ "2147483", "2147484", "99999999999" } do
+        local w <close> = imds_world{ AWS_METADATA_SERVICE_TIMEOUT = timeout }
+        peer:clear()
+        peer:reply("t", { body = "role", delay = 1.2 }, keys("late"))
+        assert.equal("AK-late", w.session():get_credentials().access_key)
+      end
+    end)
+
     -- How much longer is left to chance: what botocore makes of them with the least and the most of it.
     it("are taken to be good for longer when the service hands out old ones", function()
       local edges = cjson.decode(machine.read("spec/fixtures/credentials-answers.json")).extension
@@ -271,6 +280,8 @@ describe("credentials", function()
         { { AWS_EC2_METADATA_SERVICE_ENDPOINT = "not a url" }, "InvalidIMDSEndpointError" },
         { { AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE = "ipv5" }, "InvalidIMDSEndpointModeError" },
         { { AWS_METADATA_SERVICE_TIMEOUT = "soon" }, "ValueError" },
+        { { AWS_METADATA_SERVICE_TIMEOUT = "0" }, "ValueError" },
+        { { AWS_METADATA_SERVICE_TIMEOUT = "-1" }, "ValueError" },
       } do
         local w <close> = imds_world(case[1])
         local session = w.session()

@@ -89,9 +89,13 @@ static int read_settings(struct luaws_provider_task *task, struct instance *i,
     rc = luaws_settings_get(s, LUAWS_SETTING_EC2_METADATA_V1_DISABLED, &v1, err);
   }
   if (rc) return rc;
-  i->timeout_ms = timeout.integer > 0 && timeout.integer < INT32_MAX / 1000
-                      ? (int)timeout.integer * 1000
-                      : 1000;
+  if (timeout.integer < 1) {
+    return luaws_error_set(err, LUAWS_E_CONFIG, "ValueError",
+                           "metadata_service_timeout is %lld: it must be more than 0",
+                           (long long)timeout.integer);
+  }
+  i->timeout_ms =
+      timeout.integer < INT32_MAX / 1000 ? (int)timeout.integer * 1000 : INT32_MAX;
   i->attempts = attempts.integer;
   i->v1_disabled = v1.boolean;
   return choose_address(task, i, err);
