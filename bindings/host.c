@@ -215,6 +215,8 @@ struct luaws_host *luaws_host_new(const struct luaws_host_options *options,
   return NULL;
 }
 
+static int step(struct luaws_host *h, bool blocking);
+
 static void forget_error(struct luaws_host *h) {
   free(h->error.text);
   free(h->error.kind);
@@ -224,6 +226,10 @@ static void forget_error(struct luaws_host *h) {
 
 void luaws_host_free(struct luaws_host *h) {
   if (!h) return;
+  if (h->task_ref != LUA_NOREF) { /* for what its run has begun and must not stay */
+    luaws_host_interrupt(h);
+    step(h, false);
+  }
   luaws_log_swap(&h->log);
   watch(h, false);
   if (h->timer) luaws_timer_cancel(h->timer);

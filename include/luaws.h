@@ -147,6 +147,7 @@ struct luaws_host;
 /* NULL on failure with *error set, as luaws_open. options may be NULL. */
 LUAWS_API struct luaws_host *luaws_host_new(const struct luaws_host_options *options,
                                             char **error);
+/* Ends a run that goes on as luaws_host_interrupt does. */
 LUAWS_API void luaws_host_free(struct luaws_host *h);
 
 /* Runs a script (text, no byte code) to its end; its arguments are in `arg` and `...`.

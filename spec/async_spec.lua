@@ -272,7 +272,9 @@ describe("aws.async", function()
         told[#told + 1] = given
       end
     end)
-    assert.same({ 1, 2, 8, 3, "over" }, told)
+    assert.same({ 1, "over" }, { told[1], table.remove(told) })
+    table.sort(told)
+    assert.same({ 1, 2, 3, 8 }, told)
   end)
 
   it("is not confused by a task's coroutine that a script resumes itself", function()

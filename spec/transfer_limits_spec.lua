@@ -29,7 +29,9 @@ local HEAD = [[
     aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" }, read_timeout = 20 } })
   local MiB = 1024 * 1024
   local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
-  s3.meta.events:register("before-send.s3.CreateMultipartUpload", function() begun() end)
+  local started = false
+  s3.meta.events:register("before-send.s3.CreateMultipartUpload", function() begun() started = true end)
+  s3.meta.events:register("before-send.s3.GetObject", function() started = true end)
   s3.meta.events:register("before-send.s3.GetObject", function() begun() end)
 ]]
 local UPLOAD = [[ s3:upload_file(file, "bucket", "key", { Config = FIVE }) ]]
@@ -84,25 +86,38 @@ end
 
 local STUCK = { CREATED, part(1, { hang = true }), part(2, { hang = true }), part(3, { hang = true }),
   ABORTED }
+
+-- Each with what the server does, whose slow answers take so long, and how often the upload is aborted.
 local MOMENTS = {
-  { "it is opened", { with(CREATED, { delay = 0.8 }), ABORTED } },
-  { "its parts are sent", STUCK },
-  { "it is completed", { CREATED, part(1), part(2), part(3), { method = "POST", target = "uploadId=id",
-    hang = true }, ABORTED } },
-  { "it is aborted", { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = 0.8 }) } },
-  { "it is aborted for the second time", { CREATED, part(1, FAIL), part(2), part(3),
-    with(ABORTED, { delay = 0.8, reset = true }), ABORTED }, 2 },
+  { "it is opened", function(delay)
+    return { with(CREATED, { delay = delay }), ABORTED }
+  end },
+  { "its parts are sent", function()
+    return STUCK
+  end },
+  { "it is completed", function()
+    return { CREATED, part(1), part(2), part(3), { method = "POST", target = "uploadId=id", hang = true },
+      ABORTED }
+  end },
+  { "it is aborted", function(delay)
+    return { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = delay }) }
+  end },
+  { "it is aborted for the second time", function(delay)
+    return { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = delay, reset = true }),
+      ABORTED }
+  end, 2 },
 }
 local GREEDY = [[
   aws.async.spawn(function() %s end)
-  aws.async.sleep(0.3)
+  while not started do aws.async.sleep(0.01) end
+  aws.async.sleep(0.2)
   local all = {}
   while true do
     all[#all + 1] = ("x"):rep(1000) .. #all
   end
 ]]
 local LIMITS = {
-  { "a time limit", { "time=600" }, "TimeLimitError" },
+  { "a time limit", { "time=1200" }, "TimeLimitError", delay = 1.6 },
   { "an interruption", { "interrupt=200" }, "KeyboardInterrupt" },
   { "two interruptions", { "interrupt=200", "interrupt=300" }, "KeyboardInterrupt",
     only = { true, false, false, true } },
@@ -128,7 +143,7 @@ describe("an upload in parts", function()
       local asked = not limit.only or limit.only[i]
       local _ = asked and it(("does not stay open when %s ends the run while %s"):format(limit[1],
           moment[1]), function()
-        peer:reply(table.unpack(moment[2]))
+        peer:reply(table.unpack(moment[2](limit.delay or 0.8)))
         assert.equal(limit[3], (run(limit[2], limit[4] and limit[4]:format(UPLOAD) or UPLOAD)))
         assert.equal(moment[3] or 1, aborts())
       end)
@@ -149,9 +164,18 @@ describe("an upload in parts", function()
     end
   end)
 
+  it("does not stay open when the host is freed meanwhile", function()
+    for _, moment in ipairs{ MOMENTS[1], MOMENTS[2] } do
+      peer:clear()
+      peer:reply(table.unpack(moment[2](0.8)))
+      assert.equal("freed", (run({ "free=200" }, UPLOAD)))
+      assert.equal(1, aborts())
+    end
+  end)
+
   it("does not stay open when the script ends without waiting for it", function()
     peer:reply(table.unpack(STUCK))
-    local script = "aws.async.spawn(function() %s end) aws.async.sleep(0.3)"
+    local script = "aws.async.spawn(function() %s end) while not started do aws.async.sleep(0.01) end"
     assert.equal("done", (run({}, script:format(UPLOAD))))
     assert.equal(1, aborts())
   end)
