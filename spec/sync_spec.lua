@@ -272,6 +272,33 @@ describe("a folder", function()
     assert.same({ "p/a", "p/b", "p/c/d", "q/a" }, keys())
   end)
 
+  it("is not looked into where all of it is excluded", function()
+    write("in/a")
+    write("in/x/y/b")
+    local core, asked = require("luaws.core"), {}
+    local list_folder = core.list_folder
+    finally(function()
+      core.list_folder = list_folder
+    end)
+    core.list_folder = function(path) -- whoever runs this may be allowed to
+      if path:sub(-2) == "/x" then
+        asked[#asked + 1] = path:sub(#folder + 2)
+        return nil, path .. ": Permission denied"
+      end
+      return list_folder(path)
+    end
+    for _, exclude in ipairs{ "x/", "x/**", { "*.c", "x/" }, "?/", "**/x/" } do
+      assert.same({ "a" }, bucket:upload_dir(folder .. "/in", { exclude = exclude, dry_run = true }).files)
+    end
+    assert.same({}, bucket:upload_dir(folder .. "/in", { exclude = "*" }).files)
+    assert.same({}, asked)
+    for _, exclude in ipairs{ "x/*", "*.c", "x", "x/y/", "x/y/b", "[!a]*", "?", "?*", "y/**" } do
+      local _, err = pcall(bucket.upload_dir, bucket, folder .. "/in", { exclude = exclude })
+      assert.matches("/in/x: Permission denied", err.message, 1, true)
+    end
+    assert.same({}, keys())
+  end)
+
   it("takes any name that a file may have", function()
     local odd = { "na\xC3\xAFve \xE6\x97\xA5.txt", "a b+c&d%41#?.txt", "quote'\"s", ".hidden",
       "trailing ", "Case", "case", "~", "-", "*", "x/..y/z", ("n"):rep(255) }

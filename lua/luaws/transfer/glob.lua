@@ -94,6 +94,20 @@ local function any(patterns, name)
   return false
 end
 
+--- Whether one of the patterns says by itself that whatever a folder may hold is excluded.
+---@param exclude table|string|nil patterns
+---@param folder string without "/" at its end
+---@return boolean
+function glob.covers(exclude, folder)
+  for _, pattern in ipairs(type(exclude) == "string" and { exclude } or exclude or {}) do
+    local above = pattern:match("^(.*)/$") or pattern:match("^(.*)/%*%*$")
+    if pattern == "*" or pattern == "**" or above and match_from(above, 1, folder, 1, {}) then
+      return true
+    end
+  end
+  return false
+end
+
 --- Whether a name is among what is included (everything without such a list) and not excluded.
 ---@param name string
 ---@param include table|string|nil patterns

@@ -30,8 +30,9 @@ local function is_outside(root, path)
 end
 
 -- Adds what is under the folder; `above` are the folders on the way to it, so that a circle of links ends.
--- With `root`, folders outside of it do not count, and files behind links are marked.
-local function walk(folder, prefix, above, found, root, linked)
+-- With `root`, folders outside of it do not count, and files behind links are marked. Folders that are
+-- excluded with all that is in them are not looked into.
+local function walk(folder, prefix, above, found, exclude, root, linked)
   local names, why = core.list_folder(folder)
   if not names then
     errors.raise("IOError", "%s", why)
@@ -42,22 +43,23 @@ local function walk(folder, prefix, above, found, root, linked)
     if status and status.kind == "file" then
       found[prefix .. name] = { size = status.size, modified = status.modified, path = path, linked = linked }
     elseif status and status.kind == "folder" and not above[status.id]
-      and not (root and is_outside(root, path)) then
+      and not glob.covers(exclude, prefix .. name) and not (root and is_outside(root, path)) then
       above[status.id] = true
       local is_link = root and core.file_status(path, "link").kind ~= "folder"
-      walk(path, prefix .. name .. "/", above, found, root, linked or is_link)
+      walk(path, prefix .. name .. "/", above, found, exclude, root, linked or is_link)
       above[status.id] = nil
     end
   end
   return found
 end
 
-local function list_files(folder, inside)
+local function list_files(job, inside)
+  local folder = job.folder
   local status, why = core.file_status(folder)
   if not status or status.kind ~= "folder" then
     errors.raise("IOError", "%s", why or folder .. ": Not a directory")
   end
-  return walk(folder, "", { [status.id] = true }, {}, inside and core.real_path(folder))
+  return walk(folder, "", { [status.id] = true }, {}, job.opts.exclude, inside and core.real_path(folder))
 end
 
 local function list_objects(job)
@@ -303,7 +305,7 @@ local function up(job)
   if type(job.opts.ExtraArgs) ~= "function" then
     config.extra_args(job.opts.ExtraArgs, "upload")
   end
-  local from = wanted(job, list_files(job.folder))
+  local from = wanted(job, list_files(job))
   local to = (job.only_changed or job.opts.delete) and wanted(job, list_objects(job)) or {}
   local plan = decide(job, from, to)
   if not job.opts.dry_run then
@@ -320,7 +322,7 @@ local function down(job)
   check_names(job.folder, sorted_names(from))
   local there = core.file_status(job.folder)
   local look = there and (job.only_changed or job.opts.delete)
-  local to = look and wanted(job, list_files(job.folder, true)) or {}
+  local to = look and wanted(job, list_files(job, true)) or {}
   local plan = decide(job, from, to)
   if not job.opts.dry_run then
     make_folders(job.folder, "")
