@@ -19,6 +19,11 @@ describe("credentials", function()
     peer:stop()
   end)
 
+  local function disabled_v6()
+    local file <close> = io.open("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
+    return not file or file:read("n") ~= 0
+  end
+
   --- What a container's and an instance's endpoint answer.
   local function keys(name, opts)
     opts = opts or {}
@@ -57,7 +62,6 @@ describe("credentials", function()
     end)
 
     it("come from this machine by any of its names, and over https from anywhere", function()
-      local v6 <close> = server.start{ ipv6 = true }
       local tls <close> = server.start{ tls = { names = "DNS:keys.localhost,IP:127.0.0.1" } }
       local function ask(peer_, host)
         local url = (peer_.url:gsub("//.*:", "//" .. host .. ":")) .. "/creds"
@@ -69,8 +73,15 @@ describe("credentials", function()
         local request = peer_:last()
         return ok and found.access_key or found.kind, request and request.headers.host:gsub(":%d+$", "")
       end
-      for _, case in ipairs{ { v6, "[::1]" }, { v6, "[0:0::0:1]" }, { peer, "127.0.0.1" },
-        { peer, "localhost" }, { peer, "LocalHost" }, { tls, "127.0.0.1" }, { tls, "keys.localhost" } } do
+      local cases = { { peer, "127.0.0.1" }, { peer, "localhost" }, { peer, "LocalHost" },
+        { tls, "127.0.0.1" }, { tls, "keys.localhost" } }
+      -- A machine may have no IPv6; spec/c/test_credentials_addresses.c goes there in any case.
+      local v6 <close> = not disabled_v6() and server.start{ ipv6 = true } or nil
+      if v6 then
+        cases[#cases + 1] = { v6, "[::1]" }
+        cases[#cases + 1] = { v6, "[0:0::0:1]" }
+      end
+      for _, case in ipairs(cases) do
         assert.same({ "AK-near", case[2] }, { ask(case[1], case[2]) })
       end
       assert.same({ "ValueError" }, { ask(peer, "keys.localhost") }) -- in clear it is somebody's name

@@ -267,6 +267,22 @@ source_profile = base
       end)
     end)
 
+    it("are asked for in AWS_REGION as well, where botocore finds none", function()
+      for _, case in ipairs{ { {}, "", nil }, { { AWS_REGION = "eu-west-3" }, "", "eu-west-3" },
+        { { AWS_REGION = "eu-west-3" }, "region = eu-west-1\n", "eu-west-3" },
+        { { AWS_REGION = "eu-west-3", AWS_DEFAULT_REGION = "sa-east-1" }, "", "sa-east-1" } } do
+        local w <close> = sts_world(BASE .. role() .. case[2], case[1])
+        peer:clear()
+        peer:reply(sts_answer("AssumeRole", "a"))
+        local session = aws.session{ _env = w.env, _home = w.home, profile_name = "a",
+          _clock = function() return w.now end }
+        local ok, err = pcall(machine.keys, session)
+        local request = peer:last()
+        assert.equal(case[3], request and request.headers.authorization:match("/%d+/([^/]+)/sts/"))
+        assert.equal(case[3] == nil and "NoRegionError" or nil, not ok and err.kind or nil)
+      end
+    end)
+
     it("are asked for in the region of the first client, at AWS_ENDPOINT_URL", function()
       local w <close> = machine.new(BASE .. role(),
         { AWS_ENDPOINT_URL = peer.url })
