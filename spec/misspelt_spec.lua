@@ -38,6 +38,12 @@ describe("what is written wrong:", function()
       "meta has no 'clint'; did you mean 'client'?" },
     { "a function of aws.jmespath", function() return aws.jmespath.serch end,
       "aws.jmespath has no 'serch'; did you mean 'search'?" },
+    { "a loop over a paginator", function() for page in objects do print(page) end end,
+      "the paginator of list_objects_v2 is no row of pages: write `for page in paginator:paginate{...} do`" },
+    { "a condition that is made with ==", function()
+      songs:scan{ FilterExpression = aws.dynamodb.Attr("a") == 1 }
+    end, "FilterExpression is false: a condition is made with a method, as in Attr(\"name\"):eq(value), not "
+      .. "with ==" },
     { "a method of a paginator", function() objects:paginat{ Bucket = "b" } end,
       "paginator has no 'paginat'; did you mean 'paginate'?" },
     { "a method of a waiter", function() exists:waits{ Bucket = "b" } end,

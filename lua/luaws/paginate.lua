@@ -459,6 +459,12 @@ function Paginator:paginate(params)
   }, pages_mt)
 end
 
+-- `for page in paginator do` is easily written.
+function paginator_mt.__call(paginator)
+  errors.raise("TypeError", "the paginator of %s is no row of pages: write `for page in "
+    .. "paginator:paginate{...} do`", paginator._method)
+end
+
 setmetatable(Paginator, { __index = nearest.no_such("paginator", setmetatable({ result_keys = true },
   { __index = Paginator })) })
 

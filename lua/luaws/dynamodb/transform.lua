@@ -105,6 +105,9 @@ local function write_conditions(node, params)
     if conditions.is_condition(value) or conditions.is_attribute(value) then
       builder = builder or expression.builder()
       params[name] = builder:build(value, node.members[name].kind == "key")
+    elseif type(value) == "boolean" then
+      errors.raise("DynamoDBNeedsConditionError", '%s is %s: a condition is made with a method, as in '
+        .. 'Attr("name"):eq(value), not with ==', name, tostring(value))
     end
   end
   if builder then
