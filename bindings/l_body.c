@@ -1,6 +1,7 @@
 #include "l_body.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "l_core.h"
 #include "l_error.h"
@@ -147,6 +148,12 @@ static int body_read_continue(lua_State *L, int status, lua_KContext ctx) {
   return 1;
 }
 
+static int refuse_read(lua_State *L) {
+  return l_raise(L, "TypeError",
+                 "read takes a number of bytes, \"a\", \"l\" or \"L\", not %s",
+                 luaL_tolstring(L, 2, NULL));
+}
+
 /* body:read([n | "a" | "l" | "L"]): as file:read, but without an argument it reads all.
  * nil at the end, "" for "a". */
 static int body_read(lua_State *L) {
@@ -156,12 +163,13 @@ static int body_read(lua_State *L) {
     lua_pushliteral(L, "a");
     lua_replace(L, 2);
   } else if (lua_type(L, 2) == LUA_TNUMBER) {
-    luaL_argcheck(L, luaL_checkinteger(L, 2) >= 0, 2, "a negative number of bytes");
+    int whole;
+    if (lua_tointegerx(L, 2, &whole) < 0 || !whole) return refuse_read(L);
   } else {
-    const char *format = luaL_checkstring(L, 2);
+    const char *format = lua_tostring(L, 2);
+    if (!format) return refuse_read(L);
     if (*format == '*') lua_pushstring(L, ++format), lua_replace(L, 2);
-    luaL_argcheck(L, (*format == 'a' || *format == 'l' || *format == 'L') && !format[1],
-                  2, "must be a number, \"a\", \"l\" or \"L\"");
+    if (*format == '\0' || !strchr("alL", *format) || format[1]) return refuse_read(L);
   }
   if (b->closed) return l_raise(L, "ValueError", "the body is closed");
   return body_read_continue(L, LUA_OK, 0);
@@ -255,8 +263,12 @@ static int body_lines(lua_State *L) {
 /* body:chunks([n]): pieces of n bytes, 64 KiB without n; the last may be shorter. */
 static int body_chunks(lua_State *L) {
   check_body(L);
-  lua_Integer n = luaL_optinteger(L, 2, READ_CHUNK_BYTES);
-  luaL_argcheck(L, n > 0, 2, "must be a positive number of bytes");
+  int whole = 1;
+  lua_Integer n = lua_isnoneornil(L, 2) ? READ_CHUNK_BYTES : lua_tointegerx(L, 2, &whole);
+  if (!whole || n <= 0) {
+    return l_raise(L, "TypeError", "chunks takes a positive number of bytes, not %s",
+                   luaL_tolstring(L, 2, NULL));
+  }
   lua_settop(L, 1);
   lua_pushinteger(L, n);
   return push_iterator(L);

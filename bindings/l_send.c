@@ -398,8 +398,11 @@ static int write_continue(lua_State *L, int status, lua_KContext ctx) {
    to a call it is kept. */
 static int writer_send(lua_State *L) {
   check_writer(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
+  if (!lua_istable(L, 2)) {
+    return l_raise(L, "TypeError", "send takes an event, a table, not a %s",
+                   luaL_typename(L, 2));
+  }
   return write_continue(L, LUA_OK, SEND);
 }
 

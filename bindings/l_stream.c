@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "l_core.h"
+#include "l_error.h"
 #include "l_piece.h"
 #include "l_reader.h"
 #include "l_text.h"
@@ -25,15 +26,30 @@ struct l_file {
   char path[]; /* "" for an io file's */
 };
 
+/* An argument of aws.file; without it, it is as little as it may be. */
+static lua_Integer read_bytes(lua_State *L, int index, const char *name,
+                              lua_Integer least) {
+  int whole = 1;
+  lua_Integer n = lua_isnoneornil(L, index) ? least : lua_tointegerx(L, index, &whole);
+  if (!whole || n < least) {
+    l_raise(L, "TypeError", "aws.file: the %s must be a number of bytes, not %s", name,
+            luaL_tolstring(L, index, NULL));
+  }
+  return n;
+}
+
 int l_file(lua_State *L) {
   size_t len = 0;
   bool is_io = luaL_testudata(L, 1, LUA_FILEHANDLE) != NULL;
-  const char *path = is_io ? "" : luaL_checklstring(L, 1, &len);
-  lua_Integer offset = luaL_optinteger(L, 2, 0), length = luaL_optinteger(L, 3, -1);
+  if (!is_io && !lua_isstring(L, 1)) {
+    return l_raise(L, "TypeError", "aws.file takes a path, not a %s",
+                   lua_isnone(L, 1) ? "nil" : luaL_typename(L, 1));
+  }
+  const char *path = is_io ? "" : lua_tolstring(L, 1, &len);
+  lua_Integer offset = read_bytes(L, 2, "offset", 0),
+              length = read_bytes(L, 3, "length", -1);
   lua_Integer max_bytes_per_s = luaL_optinteger(L, 4, 0);
   l_core_check_files(L);
-  luaL_argcheck(L, offset >= 0, 2, "a negative offset");
-  luaL_argcheck(L, length >= -1, 3, "a negative length");
   struct l_file *f = lua_newuserdatauv(L, sizeof *f + len + 1, 1);
   f->offset = offset;
   f->length = length;

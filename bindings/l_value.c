@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "l_error.h"
 #include "l_send.h"
 #include "l_stream.h"
 
@@ -453,6 +454,12 @@ void l_push_map_type(lua_State *L) {
   push_json_type(L, &map_type_key, "object");
 }
 
+static void check_table(lua_State *L, const char *name) {
+  if (!lua_istable(L, 1)) {
+    l_raise(L, "TypeError", "aws.%s takes a table, not a %s", name, luaL_typename(L, 1));
+  }
+}
+
 /* aws.list(t): marks t (a new table without one) as a list wherever no model says what it
  * is. */
 static int l_list(lua_State *L) {
@@ -461,7 +468,7 @@ static int l_list(lua_State *L) {
     lua_newtable(L);
     lua_replace(L, 1);
   }
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_table(L, "list");
   l_push_list_type(L);
   lua_setmetatable(L, 1);
   return 1;
@@ -474,7 +481,7 @@ static int l_map(lua_State *L) {
     lua_newtable(L);
     lua_replace(L, 1);
   }
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_table(L, "map");
   l_push_map_type(L);
   lua_setmetatable(L, 1);
   return 1;

@@ -24,6 +24,13 @@ describe("what is written wrong:", function()
     client:list_buckets()
   end
 
+  local function body()
+    local client = aws.client("s3", OPTS)
+    local stub = aws.stubber(client):activate()
+    stub:add_response("get_object", { Body = "text" })
+    return client:get_object{ Bucket = "b", Key = "k" }.Body
+  end
+
   local cases = {
     { "a function of aws", function() return aws.clinet end, "aws has no 'clinet'; did you mean 'client'?" },
     { "a function of aws.async", function() return aws.async.Map end,
@@ -62,6 +69,23 @@ describe("what is written wrong:", function()
     { "what a handler of before-send answers", function() answered_by("before-send") end,
       "a handler of before-send.s3.ListBuckets answers with a table { status_code, headers, body }, not a "
         .. "number" },
+    { "what is to be read", function() body():read("x") end,
+      'read takes a number of bytes, "a", "l" or "L", not x' },
+    { "how much is to be read", function() body():read(-1) end,
+      'read takes a number of bytes, "a", "l" or "L", not -1' },
+    { "half a byte to be read", function() body():read(0.5) end,
+      'read takes a number of bytes, "a", "l" or "L", not 0.5' },
+    { "chunks of nothing", function() body():chunks(0) end,
+      "chunks takes a positive number of bytes, not 0" },
+    { "a file without a path", function() aws.file() end, "aws.file takes a path, not a nil" },
+    { "a file's offset", function() aws.file("README.md", -1) end,
+      "aws.file: the offset must be a number of bytes, not -1" },
+    { "a file's length", function() aws.file("README.md", 0, "all") end,
+      "aws.file: the length must be a number of bytes, not all" },
+    { "a list of no table", function() aws.list("x") end, "aws.list takes a table, not a string" },
+    { "a map of no table", function() aws.map("x") end, "aws.map takes a table, not a string" },
+    { "an event that is no table", function() aws.event_writer():send("x") end,
+      "send takes an event, a table, not a string" },
     { "a method of a stubber", function() aws.stubber(s3):add_respons() end,
       "stubber has no 'add_respons'; did you mean 'add_response'?" },
     { "a resource's identifier", function() ec2:Instance{ ID = "i-1" } end,
@@ -146,6 +170,7 @@ describe("what is written wrong:", function()
       local ok, err = pcall(case[2])
       assert.is_false(ok)
       assert.equal(case[3], tostring(err))
+      assert.is_string(err.kind)
     end)
   end
 
