@@ -134,6 +134,26 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
     end
   end)
 
+  it("and libcurl may begin again on another connection then", function()
+    plain:reply({ method = "GET", body = "{}" }, { method = "PUT", early = true, reset = true }, { method = "PUT" })
+    local media = aws.client("mediastore-data", { endpoint_url = plain.url, region_name = "us-east-1",
+      config = { signature_version = aws.UNSIGNED, retries = { total_max_attempts = 1 } } })
+    media:list_items{}
+    local before = plain:connections()
+    local silent <close> = assert(io.popen("echo $$; exec sleep 9"))
+    local pid = silent:read("l")
+    aws.async.run(function()
+      local call = aws.async.spawn(media.put_object, media, { Path = "p", Body = silent })
+      while plain:connections() == before do
+        aws.async.sleep(0.02)
+      end
+      aws.async.sleep(0.1)
+      call:cancel()
+      child.output{ "kill", pid }
+      aws.async.sleep(0.1) -- what waited for the pipe is not there any more
+    end)
+  end)
+
   it("and what is sent is whole, however it comes", function()
     local name = folder .. "/data"
     local quoted = child.quote(name)

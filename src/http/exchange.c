@@ -465,7 +465,8 @@ static void tell(struct luaws_ready *r) {
   } else if (x->fill_due) {
     x->fill_due = false;
     if (x->progress_due && x->options.progress) luaws_ready_add(x->loop, &x->ready);
-    if (!x->finished) run_fill(x);
+    /* libcurl asks again when it begins anew on another connection. */
+    if (!x->finished && !x->more) run_fill(x);
   } else if (x->progress_due) {
     x->progress_due = false;
     if (x->options.progress) x->options.progress(x->options.arg);
