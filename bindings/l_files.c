@@ -162,7 +162,7 @@ static bool make_nameless(struct l_target *t) {
   size_t folder = folder_length(t->name);
   char after = t->name[folder], own[64];
   t->name[folder] = 0;
-  t->fd = open(folder ? t->name : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  t->fd = open(folder ? t->name : ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
   t->name[folder] = after;
   if (t->fd < 0) return false;
   own_name(t, own);
@@ -206,15 +206,41 @@ static int name_it(struct l_target *t) {
   return why;
 }
 
+/* All of one file to the end of another, reading from where it stands; 0, or why not. */
+static int copy_file(int from, int to) {
+  char bytes[64 * 1024];
+  for (;;) {
+    ssize_t n = read(from, bytes, sizeof bytes), done = 0;
+    while (n > 0 && done < n) {
+      ssize_t some = write(to, bytes + done, (size_t)(n - done));
+      if (some < 0 && errno != EINTR) return errno;
+      if (some > 0) done += some;
+    }
+    if (n == 0) return 0;
+    if (n < 0 && errno != EINTR) return errno;
+  }
+}
+
+/* For one that gets no name, whatever forbids it: its bytes move to one that has a name.
+ */
+static int move_beside(struct l_target *t) {
+  int from = t->fd;
+  t->fd = -1;
+  int why = make_beside(t);
+  if (!why) why = copy_file(from, t->fd);
+  close(from);
+  return why;
+}
+
 /* target:commit(): a new file is whole and takes its place. true, or nil and why not. */
 static int target_commit(lua_State *L) {
   struct l_target *t = check_target(L, 1);
   luaL_argcheck(L, t->name && t->fd >= 0, 1, "no new file");
   lua_pushnil(L);
-  int why = t->temporary ? 0 : name_it(t);
+  int why = t->temporary || name_it(t) == 0 ? 0 : move_beside(t);
   int fd = t->fd;
   t->fd = -1;
-  if (close(fd) != 0 && !why) why = errno;
+  if (fd >= 0 && close(fd) != 0 && !why) why = errno;
   if (!why && rename(t->temporary, t->name) != 0) why = errno;
   if (why) {
     lua_pushfstring(L, "%s: %s", t->name, strerror(why));

@@ -329,4 +329,27 @@ describe("a download", function()
       os.remove(path(name))
     end
   end)
+
+  it("is whole where a file without a name may not get one", function()
+    local code, library = write("no_link.c", [[
+      #define _GNU_SOURCE
+      #include <errno.h>
+      #include <unistd.h>
+      int linkat(int from, const char *old, int to, const char *name, int flags) { errno = EPERM; return -1; }
+    ]]), path("no_link.so")
+    child.output{ "cc", "-shared", "-fPIC", "-o", library, code }
+    local script = write("script.lua", "begun = print " .. HEAD .. [[ s3:download_file("bucket", "big", out .. "2") ]])
+    local data = ("0123456789"):rep(30000)
+    peer:reply({ method = "HEAD", target = "big", headers = { ["Content-Length"] = #data, ETag = '"e"' } },
+      { method = "GET", target = "big", body = data })
+    child.output{ "env", "LD_LIBRARY_PATH=" .. folder, "LD_PRELOAD=no_link.so",
+      "ASAN_OPTIONS=verify_asan_link_order=0", build .. "/luaws", script, peer.url, "in", path("out") }
+    for _, name in ipairs{ "no_link.c", "no_link.so", "script.lua" } do
+      os.remove(path(name))
+    end
+    assert.equal("out out2 ", names())
+    local file <close> = io.open(path("out2"))
+    assert.is_true(file:read("a") == data)
+    os.remove(path("out2"))
+  end)
 end)
