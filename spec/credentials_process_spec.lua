@@ -194,6 +194,35 @@ describe("a program that prints credentials", function()
     async.timeout(20, until_holds, function() return not runs(other) end)
   end)
 
+  it("is killed alone where /proc has other numbers than ours, which would be those of strangers", function()
+    local w <close> = world("sleep 600 &\necho $! >\"$HOME/other\"\n" .. STAY)
+    write(w.home .. "/outside.c", [[
+      #include <string.h>
+      #include <unistd.h>
+      ssize_t readlink(const char *path, char *out, size_t size) { memcpy(out, "1", 1); return 1; }
+    ]])
+    child.output{ "cc", "-shared", "-fPIC", "-o", w.home .. "/outside.so", w.home .. "/outside.c" }
+    local script = shell.file([[
+      local aws = require("luaws")
+      local session = aws.session{ profile_name = "p" }
+      aws.async.run(function()
+        local waiting = aws.async.spawn(session.get_credentials, session)
+        while not io.open(os.getenv("HOME") .. "/pid") do
+          aws.async.sleep(0.01)
+        end
+        waiting:cancel()
+      end)
+    ]])
+    finally(function() os.remove(script) end)
+    local ran = shell.run({ script }, { env = { HOME = w.home, AWS_CONFIG_FILE = w.home .. "/.aws/config",
+      LD_LIBRARY_PATH = w.home, LD_PRELOAD = "outside.so", ASAN_OPTIONS = "verify_asan_link_order=0" } })
+    assert.same({ out = "", err = "", code = 0 }, ran)
+    local pid, other = machine.read(w.home .. "/pid"):match("%d+"), machine.read(w.home .. "/other"):match("%d+")
+    assert.is_false(runs(pid))
+    assert.is_true(runs(other))
+    child.output{ "kill", other }
+  end)
+
   it("may leave another behind, which is not waited for", function()
     local w <close> = world("sleep 600 &\necho $! >\"$HOME/pid\"\nprintf '%s' '" .. json("P") .. "'")
     assert.equal("AKP", w.session{ profile_name = "p" }:get_credentials().access_key)
