@@ -120,7 +120,7 @@ static const struct answer {
      "\"sessionToken\":\"SECRET-sso-token%s\",\"expiration\":4070908800000}}",
      false},
     {"POST /token",
-     "{\"accessToken\":\"SECRET-new\",\"expiresIn\":9999,"
+     "{\"accessToken\":\"SECRET-renewed\",\"expiresIn\":9999,"
      "\"refreshToken\":\"SECRET-newer\\/%s\"}",
      true},
     {"POST /v1/token",
