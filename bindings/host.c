@@ -106,7 +106,7 @@ static void on_deadline(void *arg) {
 
 void luaws_host_interrupt(struct luaws_host *h) {
   bool stops = stop_run(h, L_HOST_INTERRUPTED);
-  if (atomic_load(&h->state) == L_HOST_CLEANING)
+  if (!stops && atomic_load(&h->state) == L_HOST_CLEANING)
     stops = atomic_fetch_add(&h->hasty, 1) >= MAX_HASTY &&
             change(h, L_HOST_CLEANING, L_HOST_CLOSING);
   if (stops) luaws_interrupt(h->interrupt);
