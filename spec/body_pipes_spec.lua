@@ -135,7 +135,8 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
   end)
 
   it("and libcurl may begin again on another connection then", function()
-    plain:reply({ method = "GET", body = "{}" }, { method = "PUT", early = true, reset = true }, { method = "PUT" })
+    plain:reply({ method = "GET", body = "{}" }, { method = "PUT", early = true, reset = true },
+      { method = "PUT" })
     local media = aws.client("mediastore-data", { endpoint_url = plain.url, region_name = "us-east-1",
       config = { signature_version = aws.UNSIGNED, retries = { total_max_attempts = 1 } } })
     media:list_items{}

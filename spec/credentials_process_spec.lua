@@ -217,7 +217,8 @@ describe("a program that prints credentials", function()
     local ran = shell.run({ script }, { env = { HOME = w.home, AWS_CONFIG_FILE = w.home .. "/.aws/config",
       LD_LIBRARY_PATH = w.home, LD_PRELOAD = "outside.so", ASAN_OPTIONS = "verify_asan_link_order=0" } })
     assert.same({ out = "", err = "", code = 0 }, ran)
-    local pid, other = machine.read(w.home .. "/pid"):match("%d+"), machine.read(w.home .. "/other"):match("%d+")
+    local pid = machine.read(w.home .. "/pid"):match("%d+")
+    local other = machine.read(w.home .. "/other"):match("%d+")
     assert.is_false(runs(pid))
     assert.is_true(runs(other))
     child.output{ "kill", other }

@@ -338,7 +338,8 @@ describe("a download", function()
       int linkat(int from, const char *old, int to, const char *name, int flags) { errno = EPERM; return -1; }
     ]]), path("no_link.so")
     child.output{ "cc", "-shared", "-fPIC", "-o", library, code }
-    local script = write("script.lua", "begun = print " .. HEAD .. [[ s3:download_file("bucket", "big", out .. "2") ]])
+    local script = write("script.lua", "begun = print " .. HEAD
+      .. [[ s3:download_file("bucket", "big", out .. "2") ]])
     local data = ("0123456789"):rep(30000)
     peer:reply({ method = "HEAD", target = "big", headers = { ["Content-Length"] = #data, ETag = '"e"' } },
       { method = "GET", target = "big", body = data })
