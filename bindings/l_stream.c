@@ -258,7 +258,8 @@ static int open_file(lua_State *L, int index, const struct l_file *f, int *fd, b
   lua_pop(L, 1);
   *ours = io == NULL;
   if (!io) {
-    *fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    /* Not waiting for who writes into a FIFO, which is refused afterwards. */
+    *fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     return *fd >= 0 ? 0
                     : luaws_error_set(err, LUAWS_E_IO, "IOError", "%s: %s", f->path,
                                       strerror(errno));

@@ -121,6 +121,21 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
     assert.is_true(tonumber(count) >= 8, count)
   end)
 
+  it("and one that is named as a file is refused without waiting for a writer", function()
+    local name = folder .. "/nobody"
+    child.output{ "mkfifo", name }
+    local script = ([[
+      local aws = require("luaws")
+      local s3 = aws.client("s3", { endpoint_url = %q, region_name = "us-east-1", aws_access_key_id = "a",
+        aws_secret_access_key = "b" })
+      local _, err = pcall(s3.put_object, s3, { Bucket = "b", Key = "k", Body = aws.file(%q) })
+      print(err.kind, err.message)
+    ]]):format(plain.url, name)
+    local build = os.getenv("LUAWS_BUILD") or "build"
+    assert.equal("IOError\t" .. name .. ": not a regular file\n",
+      child.output{ "sh", "-c", 'timeout 20 "$@"; true', "sh", build .. "/luaws", "-e", script })
+  end)
+
   it("and the call can be cancelled then", function()
     for _, peer in ipairs{ plain, secure } do
       peer:reply{ method = "PUT", always = true }
