@@ -233,6 +233,13 @@ describe("credentials", function()
       assert.equal(8, #peer:requests())
     end)
 
+    it("come with the second token where the first was no header value", function()
+      local w <close> = imds_world{ AWS_METADATA_SERVICE_NUM_ATTEMPTS = "2" }
+      peer:reply("line\nline", "t", "role", keys("second"))
+      assert.equal("AK-second", w.session():get_credentials().access_key)
+      assert.equal("t", peer:last().headers["x-aws-ec2-metadata-token"])
+    end)
+
     it("are waited for as long as is configured, be it very long", function()
       for _, timeout in ipairs{ "2147483", "2147484", "99999999999" } do
         local w <close> = imds_world{ AWS_METADATA_SERVICE_TIMEOUT = timeout }

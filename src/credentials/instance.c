@@ -184,6 +184,7 @@ static int take_token(struct luaws_provider_task *task, struct instance *i,
     return without_token(task, i, err);
   }
   if (r->status != 200) return missed_status(task, i, r->status, err);
+  luaws_buf_wipe(&i->token); /* one that was none */
   luaws_buf_append_str(&i->token, r->body);
   struct luaws_str token = luaws_buf_str(&i->token);
   for (size_t n = 0; n < token.len; n++) {
