@@ -3,6 +3,7 @@ local aws = require("luaws")
 local child = require("spec.support.child")
 local glob = require("luaws.transfer.glob")
 local moto = require("spec.support.moto")
+local server = require("spec.support.server")
 
 local s3 = aws.resource("s3", { endpoint_url = moto.url, region_name = "us-east-1", aws_access_key_id = "a",
   aws_secret_access_key = "b" })
@@ -88,7 +89,7 @@ describe("a folder", function()
     assert.equal("", after["out/empty"])
   end)
 
-  it("is downloaded without asking again what the listing told", function()
+  it("is downloaded without asking again what the listing told of small objects", function()
     put("large", ("x"):rep(6 * 1024 * 1024))
     put("small")
     put("empty", "")
@@ -104,9 +105,43 @@ describe("a folder", function()
     client.meta.events:unregister("before-send.s3", note)
     table.sort(asked)
     assert.same({ "GetObject", "GetObject", "GetObject part on condition", "GetObject part on condition",
-      "ListObjectsV2" }, asked)
+      "HeadObject", "ListObjectsV2" }, asked)
     assert.same({ ["out/large"] = ("x"):rep(6 * 1024 * 1024), ["out/small"] = "small", ["out/empty"] = "" },
       files("out"))
+  end)
+
+  it("is downloaded as it is now when it was replaced after the listing", function()
+    local large, larger = ("x"):rep(6 * 1024 * 1024), ("y"):rep(7 * 1024 * 1024)
+    for key, data in pairs{ large = large, small = "1", grows = "1", shrinks = large } do
+      put(key, data)
+    end
+    local now = { large = larger, small = "22", grows = larger, shrinks = "22" }
+    client.meta.events:register("after-call.s3.ListObjectsV2", function()
+      for key, data in pairs(now) do
+        put(key, data)
+      end
+    end, "replace")
+    bucket:download_dir(folder .. "/out", { Config = { multipart_threshold = 5 * 1024 * 1024,
+      multipart_chunksize = 5 * 1024 * 1024 } })
+    client.meta.events:unregister("after-call.s3.ListObjectsV2", nil, "replace")
+    local found = files("out")
+    for key, data in pairs(now) do
+      assert.is_true(found["out/" .. key] == data, key)
+    end
+  end)
+
+  it("goes on where a connection broke, also when its listing told another size", function()
+    local peer <close> = server.start()
+    local there = aws.resource("s3", { endpoint_url = peer.url, region_name = "us-east-1",
+      aws_access_key_id = "a", aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" } } })
+    peer:reply({ target = "list-type=2", body = "<ListBucketResult><Contents><Key>key</Key><Size>4</Size>"
+        .. "<LastModified>2024-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>" },
+      { target = "/key", body = "0123456789", headers = { ETag = '"e"' }, cut = { after = 5 } },
+      { target = "/key", status = 206, body = "56789", headers = { ETag = '"e"',
+        ["Content-Range"] = "bytes 5-9/10" } })
+    there:Bucket("bucket"):download_dir(folder .. "/out")
+    assert.same({ ["out/key"] = "0123456789" }, files("out"))
+    assert.equal("bytes=5-", peer:requests()[3].headers.range)
   end)
 
   it("is uploaded as patterns say, with arguments for each file", function()

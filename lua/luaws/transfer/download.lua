@@ -1,6 +1,6 @@
---- Downloads: HeadObject, or a listing, tells size and ETag; below the threshold one GetObject, from it on
---- ranges of the object, several at once, each on the condition that it is still the same object. A range
---- whose connection breaks goes on where it broke off.
+--- Downloads: HeadObject tells size and ETag, or a listing that the object is a small one; below the
+--- threshold one GetObject, from it on ranges of the object, several at once, each on the condition that it
+--- is still the same object. A range whose connection breaks goes on where it broke off.
 local async = require("luaws.async")
 local config = require("luaws.transfer.config")
 local errors = require("luaws.errors")
@@ -105,6 +105,9 @@ local function receive(job, first, last, answer)
     if answer then
       local body <close> = answer.Body
       local length = answer.ContentLength
+      if not job.ranged and at == 0 then
+        job.size = length or job.size -- of another object, when it was replaced meanwhile
+      end
       at, failure = drain(job, body, at, last and last + 1 or length and at + length)
       if not failure then
         return at
@@ -174,10 +177,11 @@ local function receive_all(job)
   return job.size
 end
 
--- What an object is: of a listing, or asked for.
+-- What an object is. A large one is asked for: its listing may be of long ago, or of another version, and not
+-- every service writes ETags in both places the same way.
 local function learn(job, listed)
-  if listed then
-    job.size, job.etag, job.meter.total = listed.size, listed.etag, listed.size
+  if listed and listed.size < job.config.multipart_threshold then
+    job.size, job.meter.total = listed.size, listed.size
   else
     local head = job.client:head_object(config.without(job.args, {}, job.where))
     job.size, job.etag, job.meter.total = head.ContentLength or 0, head.ETag, head.ContentLength
@@ -187,8 +191,7 @@ end
 --- Downloads an object.
 ---@param client userdata
 ---@param open_sink function makes the sink, once it is known that there is something to get
----@param opts table { Bucket, Key, ExtraArgs, Callback, Config, Listed }; Listed = { size, etag }, of a
----  listing
+---@param opts table { Bucket, Key, ExtraArgs, Callback, Config, Listed }; Listed = { size }, of a listing
 function download.run(client, open_sink, opts)
   local job = {
     client = client, args = config.extra_args(opts.ExtraArgs, "download"),

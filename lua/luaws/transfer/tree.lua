@@ -70,7 +70,7 @@ local function list_objects(job)
     for _, object in ipairs(page.Contents or {}) do
       local name = object.Key:sub(#job.prefix + 1)
       if name ~= "" and name:sub(-1) ~= "/" then -- a "folder" that some program made
-        found[name] = { size = object.Size, modified = object.LastModified, etag = object.ETag }
+        found[name] = { size = object.Size, modified = object.LastModified }
       end
     end
   end
