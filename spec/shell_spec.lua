@@ -208,12 +208,28 @@ cancelled:cancel()
 pcall(async.gather, function() error("first", 0) end, function() error("second", 0) end)
 pcall(async.map, { 1, 2, 3 }, function(i) error(i, 0) end)
 pcall(async.timeout, 1, function() error("in time", 0) end)
+local gone
+local left = async.spawn(function()
+  while not gone do async.sleep(0.001) end
+  error("left by who awaited it", 0)
+end)
+local leaver = async.spawn(left.await, left)
+async.sleep(0)
+leaver:cancel()
+gone = true
+while not left:done() do async.sleep(0.001) end
+async.spawn(error, setmetatable({}, { __tostring = function() error({}) end }))
 async.spawn(async.sleep, 60)
+async.sleep(0)
 print("the end")]])
       local result = shell.run({ lost })
       assert.same({ "the end\n", 0 }, { result.out, result.code })
-      assert.equal("luaws: a task failed, and nobody awaited it: lost\n"
-        .. "luaws: a task failed, and nobody awaited it: lost as well\n", result.err)
+      local expected = {}
+      for i, lost_error in ipairs{ "lost", "lost as well", "left by who awaited it",
+        "an error that cannot be shown" } do
+        expected[i] = "luaws: a task failed, and nobody awaited it: " .. lost_error .. "\n"
+      end
+      assert.equal(table.concat(expected), result.err)
       os.remove(lost)
     end)
 

@@ -58,10 +58,22 @@ local function remember_failure(task, err)
   end
 end
 
+local CORE <const> = { _done = false } -- as one that waits
+
+-- Whether somebody waits for it who has not been cancelled meanwhile.
+local function is_awaited(task)
+  for _, waiter in pairs(task._watchers) do
+    if not waiter._done then
+      return true
+    end
+  end
+  return false
+end
+
 local function finish(task, ok, ...)
   task._done, task._ok, task._results = true, ok, table.pack(...)
   tasks[task._co] = nil
-  if not ok and next(task._watchers) == nil then
+  if not ok and not is_awaited(task) then
     remember_failure(task, (...))
   end
   for wake in pairs(task._watchers) do
@@ -292,7 +304,7 @@ local function wait_for(list, condition)
   end
   for _, task in ipairs(list) do
     if not task._done then
-      task._watchers[wake] = true
+      task._watchers[wake] = me
     end
   end
   while not condition() do
@@ -518,7 +530,8 @@ function async.unheard()
   local texts = {}
   for _, task in ipairs(unheard) do
     if not task._heard then
-      texts[#texts + 1] = select(2, pcall(tostring, task._results[1]))
+      local ok, text = pcall(tostring, task._results[1])
+      texts[#texts + 1] = ok and text or "an error that cannot be shown"
     end
   end
   return texts
@@ -657,7 +670,7 @@ core.set_scheduler{
     task._within = { owner = owner, outer = task._within }
     task._watchers[function()
       tell(task._ok, task._results[1])
-    end] = true
+    end] = CORE
     return task
   end,
 
