@@ -210,7 +210,10 @@ function LAZY.try(self)
     __name = "luaws.client.try",
     __index = function(methods, name)
       local method = self[name]
-      local function try(_, ...)
+      local function try(me, ...)
+        if me ~= methods then
+          errors.raise("TypeError", "%s is a method: call it as client.try:%s(...)", name, name)
+        end
         local results = table.pack(pcall(method, self, ...))
         if results[1] then
           return table.unpack(results, 2, results.n)

@@ -5,6 +5,7 @@
 ---       return { access_key = …, secret_key = …, token = …, expiry = os.time() + 3600 }
 ---     end })
 local errors = require("luaws.errors")
+local methods = require("luaws.methods")
 
 local Chain = {}
 local chain_mt = { __name = "luaws.credential_chain", __index = Chain }
@@ -90,6 +91,8 @@ end
 function Chain:load_token(opts)
   return self._session:get_auth_token(opts)
 end
+
+methods.all("chain", chain_mt, Chain)
 
 function chain_mt:__tostring()
   return ("%s chain (%s)"):format(self._row.what:lower(), table.concat(self:names(), ", "))

@@ -1,5 +1,6 @@
 --- What a service's model says of its operations and shapes, as tables made when asked for.
 local core = require("luaws.core")
+local methods = require("luaws.methods")
 
 local service_model = {}
 
@@ -34,5 +35,7 @@ end
 function Model:shape(name)
   return core.shape(self._client, name)
 end
+
+methods.check("service_model", model_mt, Model)
 
 return service_model
