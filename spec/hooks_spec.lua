@@ -106,6 +106,11 @@ describe("events of a call", function()
       assert.equal(event.context, params.context)
       params.headers["X-Mine"] = "yes"
     end)
+    for _, stage in ipairs{ "request-created", "before-sign" } do
+      c.meta.events:register(stage .. ".sqs", function(event)
+        assert.equal(event.context, event.request.context)
+      end)
+    end
     c.meta.events:register("response-received.sqs", function(event)
       assert.same({ "u" }, event.parsed_response.QueueUrls)
       assert.equal(200, event.parsed_response.ResponseMetadata.HTTPStatusCode)

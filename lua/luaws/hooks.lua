@@ -370,7 +370,7 @@ run[1] = function(emitter, event, call)
 end
 
 run[2] = function(emitter, event, call)
-  event.request = request_of(call)
+  event.request = request_of(call, event.context)
   emitter:tell(event.stage_name, event)
 end
 
