@@ -273,11 +273,9 @@ describe("credentials", function()
       assert.is_true(count > 20)
     end)
 
-    it("are not asked for, and nothing waits, when that is disabled", function()
+    it("are not asked for when that is disabled", function()
       local w <close> = imds_world{ AWS_EC2_METADATA_DISABLED = "TRUE" }
-      local started = os.clock()
       assert.is_nil(w.session():get_credentials())
-      assert.is_true(os.clock() - started < 0.2)
       assert.same({}, peer:requests())
     end)
 

@@ -262,10 +262,10 @@ describe("a stream of events that are sent", function()
   it("may come as slowly as they like, once the answer has begun", function()
     peer:plan{ echo = ECHO }
     local writer = aws.event_writer()
-    local stream = synthesize(peer, writer, { read_timeout = 0.2 }).EventStream
+    local stream = synthesize(peer, writer, { read_timeout = 0.5 }).EventStream
     local next_event = stream:events()
     for i = 1, 2 do
-      aws.async.sleep(0.7)
+      aws.async.sleep(0.8)
       writer:send(text("slowly"))
       assert.equal(i, number_of(next_event()))
     end
@@ -279,7 +279,7 @@ describe("a stream of events that are sent", function()
   it("go to a server that has gone silent no longer than read_timeout twice", function()
     peer:plan{ steps = { { after = 1, frames = { frames.event("AudioEvent", "last words") }, freeze = 3 } } }
     local writer = aws.event_writer()
-    local stream = synthesize(peer, writer, { read_timeout = 0.2 }).EventStream
+    local stream = synthesize(peer, writer, { read_timeout = 0.5 }).EventStream
     writer:send(text("x"))
     local next_event = stream:events()
     assert.same({ AudioEvent = { AudioChunk = "last words" } }, next_event())
