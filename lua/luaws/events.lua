@@ -231,27 +231,6 @@ local function collect(root, name)
   return found
 end
 
-local function has_handlers(node)
-  for section = FIRST, LAST do
-    if node[section] and node[section][1] ~= nil then
-      return true
-    end
-  end
-  return false
-end
-
-local function any_below(node)
-  if has_handlers(node) then
-    return true
-  end
-  for _, child in pairs(node.children) do
-    if any_below(child) then
-      return true
-    end
-  end
-  return false
-end
-
 local function changed(emitter)
   emitter.version = emitter.version + 1
   emitter._found, emitter._found_count = {}, 0
@@ -428,17 +407,6 @@ function Emitter:has_listeners(event_name)
   return found ~= false
 end
 
-local function may_match(node, parts, i)
-  if i > #parts then
-    return any_below(node)
-  end
-  if has_handlers(node) then
-    return true
-  end
-  local exact, any = node.children[parts[i]], node.children["*"]
-  return exact and may_match(exact, parts, i + 1) or any and may_match(any, parts, i + 1) or false
-end
-
 --- The conditions of all who hear this event: a sequence of tables as given to events.when, nil where
 --- somebody hears it whatever happens; empty where nobody does.
 ---@param event_name string
@@ -456,13 +424,6 @@ function Emitter:conditions(event_name)
     end
   end
   return conditions
-end
-
---- Whether anybody hears some event that starts with these parts: "before-send" or "before-send.s3".
----@param prefix string
----@return boolean
-function Emitter:has_listeners_under(prefix)
-  return may_match(self._root, split(rewrite(self._aliases, prefix)), 1)
 end
 
 --- An emitter of its own with the same registrations; the handlers themselves are shared.
