@@ -1,6 +1,7 @@
 -- Bodies of calls that are pipes: the loop goes on while they have nothing.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local others_during = require("spec.support.others")
 local server = require("spec.support.server")
 
 local SLOW = "sleep 0.2; printf 'one '; sleep 0.2; printf two"
@@ -14,24 +15,6 @@ local function client(peer, more)
     options.config[name] = value
   end
   return aws.client("s3", options)
-end
-
--- How often another task ran while fn did.
-local function others_during(fn)
-  local count = 0
-  aws.async.run(function()
-    local other = aws.async.spawn(function()
-      while true do
-        aws.async.sleep(0.01)
-        count = count + 1
-      end
-    end)
-    local _ <close> = setmetatable({}, { __close = function()
-      other:cancel()
-    end })
-    fn()
-  end)
-  return count
 end
 
 -- What the body of a request in chunks said.

@@ -1,6 +1,7 @@
 -- The Lua in the pages under docs/ runs, each piece as a script of its own against moto, after a few lines
 -- that make what it takes for granted.
 local child = require("spec.support.child")
+local machine = require("spec.support.machine")
 local moto = require("spec.support.moto")
 
 local luaws = (os.getenv("LUAWS_BUILD") or "build") .. "/luaws"
@@ -90,24 +91,14 @@ local PIECES = {
   },
 }
 
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-end
-
 describe("the Lua in", function()
   local folder
   setup(function()
     folder = child.output({ "mktemp", "-d" }):gsub("\n", "")
     child.output({ "mkdir", folder .. "/site" })
-    write(folder .. "/photo.jpg", "a photo")
-    write(folder .. "/site/index.html", "<p>")
-    write(folder .. "/config", "[profile dev]\nregion = us-east-1\naws_access_key_id = a\n"
+    machine.write(folder .. "/photo.jpg", "a photo")
+    machine.write(folder .. "/site/index.html", "<p>")
+    machine.write(folder .. "/config", "[profile dev]\nregion = us-east-1\naws_access_key_id = a\n"
       .. "aws_secret_access_key = b\n")
     child.output({ "openssl", "genrsa", "-traditional", "-out", folder .. "/private_key.pem", "2048" })
   end)
@@ -119,7 +110,7 @@ describe("the Lua in", function()
   local program = child.output({ "realpath", luaws }):gsub("\n", "")
 
   local function run(code)
-    write(folder .. "/piece.lua", code)
+    machine.write(folder .. "/piece.lua", code)
     return child.output({ "sh", "-c", 'cd "$0" && exec "$@" 2>&1', folder, "env",
       "AWS_ENDPOINT_URL=" .. moto.url, "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b",
       "AWS_DEFAULT_REGION=us-east-1",
@@ -128,7 +119,7 @@ describe("the Lua in", function()
 
   for page in io.popen("ls README.md docs/*.md"):lines() do
     local at = 0
-    for code in read(page):gmatch("\n```lua\n(.-)```") do
+    for code in machine.read(page):gmatch("\n```lua\n(.-)```") do
       at = at + 1
       local piece = (PIECES[page] or {})[at]
       if page ~= "README.md" then -- that is the tour, which examples_spec.lua runs

@@ -1,7 +1,9 @@
 -- What the README promises: every row of its table from boto3 to luaws runs, and what it and the pages under
 -- docs/ name is there.
 local aws = require("luaws")
+local machine = require("spec.support.machine")
 local moto = require("spec.support.moto")
+local raised = require("spec.support.raised")
 
 local KEYS = {
   aws_access_key_id = "AKIDEXAMPLE", aws_secret_access_key = "the-secret", region_name = "us-east-1",
@@ -23,12 +25,6 @@ end
 
 local function resource_on_moto(name)
   return aws.resource(name, options{ endpoint_url = moto.url })
-end
-
-local function raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
 end
 
 -- ---- the README's table ----
@@ -324,11 +320,6 @@ end)
 
 -- ---- what pages name ----
 
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
-end
-
 local function exists(path)
   return os.rename(path, path) ~= nil
 end
@@ -346,11 +337,12 @@ describe("the README and the pages under docs/", function()
     local missing, count = {}, 0
     for _, path in ipairs(pages()) do
       local folder = path:match("^(.*/)") or ""
-      for target, anchor in read(path):gmatch("%]%(([^)#:]*)#?([^):]*)%)") do
+      for target, anchor in machine.read(path):gmatch("%]%(([^)#:]*)#?([^):]*)%)") do
         count = count + 1
         local page = target == "" and path or folder .. target
         local heading = anchor ~= "" and exists(page)
-          and (read(page):lower():gsub("[^%w%s#-]", "")):find("\n#+ " .. anchor:gsub("-", "[ -]") .. "\n")
+          and (machine.read(page):lower():gsub("[^%w%s#-]", "")):find(
+            "\n#+ " .. anchor:gsub("-", "[ -]") .. "\n")
         if not exists(page) or anchor ~= "" and not heading then
           missing[#missing + 1] = path .. ": " .. target .. "#" .. anchor
         end
@@ -361,7 +353,7 @@ describe("the README and the pages under docs/", function()
   end)
 
   it("name files and folders of the source that are there", function()
-    local tree = read("README.md"):match("## The source\n\n```\n(.-)```")
+    local tree = machine.read("README.md"):match("## The source\n\n```\n(.-)```")
     local missing, parent, listed = {}, "", {}
     for indent, path in tree:gmatch("%f[^\n\0]( *)([%w/]+/) +%a") do
       parent = indent == "" and path or parent
@@ -374,7 +366,7 @@ describe("the README and the pages under docs/", function()
       assert.is_true(listed[path], path .. " is not in the tour of the source")
     end
     for _, page in ipairs(pages()) do
-      for path in read(page):gmatch("`([%l]+/[%w_./*-]+)`") do
+      for path in machine.read(page):gmatch("`([%l]+/[%w_./*-]+)`") do
         if path:find("^[a-z]+/") and exists(path:match("^[a-z]+")) and not path:find("^build") then
           local found = io.popen("ls -d " .. path:gsub("NAME", "*") .. " 2>/dev/null"):read("l")
           assert.is_string(found, page .. " names " .. path)
@@ -385,7 +377,7 @@ describe("the README and the pages under docs/", function()
 
   it("name scripts that are there", function()
     for _, page in ipairs(pages()) do
-      for path in read(page):gmatch("scripts/[%w-]+") do
+      for path in machine.read(page):gmatch("scripts/[%w-]+") do
         local there = exists(path) or exists(path .. ".py") or path:find("%-$") ~= nil -- scripts/walk-*
         assert.is_true(there, page .. " names " .. path)
       end

@@ -2,10 +2,12 @@
 -- half-written is left, and no upload stays open.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local server = require("spec.support.server")
+local path, quoted, write, read, names = folder.path, folder.quoted, folder.write, folder.read, folder.names
 local MiB = 1024 * 1024
 
-local peer, folder
+local peer
 
 local function client(config)
   local settings = { retries = { total_max_attempts = 2, mode = "standard" },
@@ -15,36 +17,6 @@ local function client(config)
   end
   return aws.client("s3", { endpoint_url = peer.url, region_name = "us-east-1", aws_access_key_id = "a",
     aws_secret_access_key = "b", config = settings })
-end
-
-local function path(name)
-  return folder .. "/" .. name
-end
-
--- For the shell.
-local function quoted(name)
-  return child.quote(path(name))
-end
-
-local function write(name, data)
-  local file <close> = assert(io.open(path(name), "wb"))
-  assert(file:write(data))
-  return path(name)
-end
-
-local function read(name)
-  local file = io.open(path(name), "rb")
-  if not file then
-    return nil
-  end
-  local data = file:read("a")
-  file:close()
-  return data
-end
-
-local function names()
-  local list <close> = assert(io.popen("ls -A " .. child.quote(folder)))
-  return list:read("a"):gsub("\n", " ")
 end
 
 -- "GET bytes=0-3 "e"" and so on: what was asked, in order.
@@ -86,10 +58,10 @@ describe("a download", function()
   before_each(function()
     peer = peer or server.start()
     peer:clear()
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
   end)
   after_each(function()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   local CRC32 = { ETag = '"e"', ["x-amz-checksum-crc32"] = "poTHxg==" }
@@ -199,7 +171,7 @@ describe("a download", function()
     local _, err = client().try:download_file("bucket", "key", path("no/such/out"))
     assert.equal("IOError", err.kind)
     assert.matches("No such file or directory", err.message)
-    _, err = client().try:download_file("bucket", "key", folder)
+    _, err = client().try:download_file("bucket", "key", folder.path())
     assert.equal("IOError", err.kind)
     assert.matches("Is a directory", err.message)
   end)
@@ -306,11 +278,11 @@ describe("an upload in parts", function()
   local file
   before_each(function()
     peer:clear()
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
     file = write("in", ("x"):rep(11 * MiB))
   end)
   after_each(function()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   it("sends a part again whose connection was reset, and progress is right in the end", function()

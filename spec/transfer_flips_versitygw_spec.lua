@@ -3,7 +3,9 @@
 -- stays open.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local versitygw = require("spec.support.versitygw")
+local path, write, read = folder.path, folder.write, folder.read
 local MiB = 1024 * 1024
 local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
 
@@ -14,13 +16,13 @@ local function hex(text)
 end
 
 describe("a bit that changes on its way", function()
-  local gateway, direct, folder
+  local gateway, direct
 
   setup(function()
     gateway = versitygw.start()
     direct = aws.client("s3", gateway.options)
     direct:create_bucket{ Bucket = "bucket" }
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
   end)
   before_each(function()
     direct:put_object{ Bucket = "bucket", Key = "key", Body = "old" }
@@ -29,23 +31,8 @@ describe("a bit that changes on its way", function()
     assert.same({}, direct:list_multipart_uploads{ Bucket = "bucket" }.Uploads or {})
   end)
   teardown(function()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
-
-  local function path(name)
-    return folder .. "/" .. name
-  end
-
-  local function write(name, data)
-    local file <close> = assert(io.open(path(name), "wb"))
-    assert(file:write(data))
-    return path(name)
-  end
-
-  local function read(name)
-    local file <close> = assert(io.open(path(name), "rb"))
-    return file:read("a")
-  end
 
   local function stored(key)
     local answer = direct.try:get_object{ Bucket = "bucket", Key = key }

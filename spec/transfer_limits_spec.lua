@@ -1,25 +1,13 @@
 -- Transfers that something from outside ends: a host's limits and interruptions, signals. No upload stays
 -- open then, and no half-written file.
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local server = require("spec.support.server")
+local path, write, names = folder.path, folder.write, folder.names
 local MiB = 1024 * 1024
 
 local build = os.getenv("LUAWS_BUILD") or "build"
-local peer, folder
-
-local function path(name)
-  return folder .. "/" .. name
-end
-
-local function write(name, data)
-  local file <close> = assert(io.open(path(name), "wb"))
-  assert(file:write(data))
-  return path(name)
-end
-
-local function names()
-  return (child.output{ "ls", "-A", folder }:gsub("\n", " "))
-end
+local peer
 
 -- What is at the head of every script: a client, and how it tells that it is about to begin.
 local HEAD = [[
@@ -156,7 +144,7 @@ local LIMITS = {
 describe("an upload in parts", function()
   setup(function()
     peer = server.start()
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
     write("in", ("x"):rep(11 * MiB))
   end)
   before_each(function()
@@ -164,7 +152,7 @@ describe("an upload in parts", function()
   end)
   teardown(function()
     peer:stop()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   for _, limit in ipairs(LIMITS) do
@@ -281,7 +269,7 @@ describe("a download", function()
 
   setup(function()
     peer = server.start()
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
   end)
   before_each(function()
     peer:reply(table.unpack(SLOW))
@@ -294,7 +282,7 @@ describe("a download", function()
   end)
   teardown(function()
     peer:stop()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   for _, limit in ipairs(LIMITS) do
@@ -359,7 +347,7 @@ describe("a download", function()
     ]])
     peer:reply({ method = "HEAD", target = "small", headers = { ["Content-Length"] = "3", ETag = '"e"' } },
       { method = "GET", target = "small", body = "new" }, SLOW[1], SLOW[2])
-    local said = child.output{ "env", "LD_LIBRARY_PATH=" .. folder, "LD_PRELOAD=no_tmpfile.so",
+    local said = child.output{ "env", "LD_LIBRARY_PATH=" .. folder.path(), "LD_PRELOAD=no_tmpfile.so",
       "ASAN_OPTIONS=verify_asan_link_order=0", build .. "/luaws", script, peer.url, "in",
       path("out") }
     assert.equal("\nout.…\nTimeoutError\tnone\n\nnew\tnone\n", said)

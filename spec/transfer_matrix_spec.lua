@@ -2,8 +2,9 @@
 -- comes through, or always, upon which it fails as it should. No upload stays open that could be aborted, and
 -- what is there of a file is whole. All of a row go at once, each with a key of its own.
 local aws = require("luaws")
-local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local server = require("spec.support.server")
+local path, write, read = folder.path, folder.write, folder.read
 local MiB = 1024 * 1024
 
 local SIZE = 5 * MiB + 1
@@ -12,22 +13,7 @@ local RANGES = { multipart_threshold = 1, multipart_chunksize = 6, max_concurren
   num_download_attempts = 2 }
 local DATA = "0123456789"
 
-local peer, folder, s3
-
-local function path(name)
-  return folder .. "/" .. name
-end
-
-local function write(name, data)
-  local file <close> = assert(io.open(path(name), "wb"))
-  assert(file:write(data))
-  return path(name)
-end
-
-local function read(name)
-  local file <close> = io.open(path(name), "rb")
-  return file and file:read("a")
-end
+local peer, s3
 
 -- ---- what a good server answers ----
 
@@ -253,7 +239,7 @@ end
 describe("a fault of every operation of uploads, downloads and copies", function()
   setup(function()
     peer = server.start()
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
     write("large", ("x"):rep(SIZE))
     write("small", DATA)
     s3 = aws.client("s3", { endpoint_url = peer.url, region_name = "us-east-1", aws_access_key_id = "a",
@@ -262,7 +248,7 @@ describe("a fault of every operation of uploads, downloads and copies", function
   end)
   teardown(function()
     peer:stop()
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   for _, how in ipairs{ "once", "always" } do

@@ -1,24 +1,16 @@
 -- Transfers from and to pipes: the loop goes on while they have nothing or no room, and memory stays small.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local moto = require("spec.support.moto")
+local others_during = require("spec.support.others")
+local path, quoted = folder.path, folder.quoted
 local MiB = 1024 * 1024
 local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
 
 local s3 = aws.client("s3", { endpoint_url = moto.url, region_name = "us-east-1", aws_access_key_id = "a",
   aws_secret_access_key = "b" })
 local luaws = child.quote((os.getenv("LUAWS_BUILD") or "build") .. "/luaws")
-local folder
-
-local function path(name)
-  return folder .. "/" .. name
-end
-
--- For the shell.
-local function quoted(name)
-  return child.quote(path(name))
-end
-
 local function shell(command, ...)
   assert(os.execute(command:format(...)))
 end
@@ -37,34 +29,16 @@ local function sum_of(name)
   return child.output{ "sha256sum", path(name) }:sub(1, 64)
 end
 
--- How often another task ran while fn did.
-local function others_during(fn)
-  local count = 0
-  aws.async.run(function()
-    local other = aws.async.spawn(function()
-      while true do
-        aws.async.sleep(0.01)
-        count = count + 1
-      end
-    end)
-    local _ <close> = setmetatable({}, { __close = function()
-      other:cancel()
-    end })
-    fn()
-  end)
-  return count
-end
-
 describe("a transfer", function()
   before_each(function()
     moto.reset()
     s3:create_bucket{ Bucket = "bucket" }
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
     shell("head -c %d /dev/urandom > %s", 6 * MiB, quoted("in"))
   end)
   after_each(function()
     assert.is_nil(s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads)
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   local slow = "(sleep 0.2; head -c 3000000 %s; sleep 0.2; tail -c +3000001 %s)"

@@ -1,22 +1,14 @@
 -- Transfers against moto: sizes around every threshold, every kind of source and sink, arguments.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local moto = require("spec.support.moto")
+local path, quoted, write, read = folder.path, folder.quoted, folder.write, folder.read
 local MiB = 1024 * 1024
 local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
 
 local s3 = aws.client("s3", { endpoint_url = moto.url, region_name = "us-east-1", aws_access_key_id = "a",
   aws_secret_access_key = "b" })
-local folder
-
-local function path(name)
-  return folder .. "/" .. name
-end
-
--- For the shell.
-local function quoted(name)
-  return child.quote(path(name))
-end
 
 -- Bytes that differ from place to place.
 local function bytes(n)
@@ -27,23 +19,12 @@ local function bytes(n)
   return table.concat(pieces):sub(1, n)
 end
 
-local function write(name, data)
-  local file <close> = assert(io.open(path(name), "wb"))
-  assert(file:write(data))
-  return path(name)
-end
-
-local function read(name)
-  local file <close> = assert(io.open(path(name), "rb"))
-  return file:read("a")
-end
-
 local function stored(key)
   return s3:get_object{ Bucket = "bucket", Key = key }.Body:read("a")
 end
 
 local function names()
-  local list <close> = assert(io.popen("ls -A " .. child.quote(folder)))
+  local list <close> = assert(io.popen("ls -A " .. child.quote(folder.path())))
   local found = {}
   for name in list:lines() do
     found[#found + 1] = name
@@ -55,12 +36,12 @@ describe("transfers", function()
   before_each(function()
     moto.reset()
     s3:create_bucket{ Bucket = "bucket" }
-    folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+    folder.make()
   end)
 
   after_each(function()
     assert.is_nil(s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads)
-    child.output{ "rm", "-rf", folder }
+    folder.remove()
   end)
 
   for _, size in ipairs{ 0, 1, 5 * MiB - 1, 5 * MiB, 5 * MiB + 1, 10 * MiB, 12 * MiB + 5 } do
@@ -261,7 +242,7 @@ describe("transfers", function()
       { "upload_file", { name, "b", "k", { ACL = "private" } }, "TypeError", "'ACL' belongs into ExtraArgs" },
       { "upload_file", { name, "b", "k", { Callback = 1 } }, "TypeError", "Callback must be a function" },
       { "upload_file", { path("no"), "b", "k" }, "IOError", "No such file or directory" },
-      { "upload_file", { folder, "b", "k" }, "IOError", "Is a directory" },
+      { "upload_file", { folder.path(), "b", "k" }, "IOError", "Is a directory" },
       { "upload_fileobj", { {}, "b", "k" }, "ValueError", "Fileobj must implement read" },
       { "upload_fileobj", { "text", "b", "k" }, "ValueError", "Fileobj must implement read" },
       { "download_fileobj", { "b", "k", {} }, "ValueError", "Fileobj must implement write" },

@@ -1,7 +1,9 @@
 -- Transfers against a server that takes nothing whose signature or checksum is wrong, with and without TLS.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local folder = require("spec.support.folder")
 local versitygw = require("spec.support.versitygw")
+local path = folder.path
 local MiB = 1024 * 1024
 local FIVE = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB }
 
@@ -9,32 +11,27 @@ for _, tls in ipairs{ false, true } do
   describe(tls and "over TLS transfers" or "transfers", function()
     local gateway = versitygw.start{ tls = tls }
     local s3 = aws.client("s3", gateway.options)
-    local folder
-
-    local function path(name)
-      return folder .. "/" .. name
-    end
 
     local function make(name, size)
-      local quoted = child.quote(path(name))
+      local quoted = folder.quoted(name)
       local command = "mkdir -p \"$(dirname %s)\"; head -c %d /dev/urandom > %s"
       assert(os.execute(command:format(quoted, size, quoted)))
       return path(name)
     end
 
     local function same(a, b)
-      return (os.execute(("cmp -s %s %s"):format(child.quote(path(a)), child.quote(path(b))))) == true
+      return (os.execute(("cmp -s %s %s"):format(folder.quoted(a), folder.quoted(b)))) == true
     end
 
     setup(function()
       s3:create_bucket{ Bucket = "bucket" }
-      folder = child.output{ "mktemp", "-d" }:gsub("\n", "")
+      folder.make()
     end)
     after_each(function()
       assert.same({}, s3:list_multipart_uploads{ Bucket = "bucket" }.Uploads or {})
     end)
     teardown(function()
-      child.output{ "rm", "-rf", folder }
+      folder.remove()
     end)
 
     for _, size in ipairs{ 0, 1, 65516, 65517, 5 * MiB - 1, 5 * MiB, 10 * MiB, 12 * MiB + 5 } do

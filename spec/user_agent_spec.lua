@@ -3,6 +3,7 @@
 local aws = require("luaws")
 local child = require("spec.support.child")
 local cjson = require("cjson")
+local machine = require("spec.support.machine")
 local server = require("spec.support.server")
 local shell = require("spec.support.shell")
 
@@ -95,11 +96,6 @@ local function apart(agent)
   return { table.concat(ids, ","), rest }
 end
 
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(text)
-end
-
 -- A pristine environment for one case.
 local function complete(case, folder, number, url)
   local all = { name = case[1], service = case.service or "s3", act = case.act or LIST,
@@ -116,7 +112,7 @@ local function complete(case, folder, number, url)
   for kind, variable in pairs(variables) do
     all.env[variable] = ("%s/%d.%s"):format(folder, number, kind)
     if (case.files or {})[kind] then
-      write(all.env[variable], case.files[kind])
+      machine.write(all.env[variable], case.files[kind])
     end
   end
   return all
@@ -189,7 +185,7 @@ describe("the User-Agent", function()
         end
       end
       answer_all(role or nil)
-      write(folder .. "/cases.json", cjson.encode(these))
+      machine.write(folder .. "/cases.json", cjson.encode(these))
       local theirs = cjson.decode(child.output{ "python3", "spec/support/botocore_agents.py",
         folder .. "/cases.json" })
       for n, case in ipairs(these) do

@@ -24,12 +24,7 @@ function machine.read(path)
   return (file:read("a"))
 end
 
---- What fn raises.
-function machine.raised(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert(not ok, "nothing was raised")
-  return err
-end
+machine.raised = require("spec.support.raised")
 
 --- The keys of a session, asked for now; nil when it has none.
 function machine.keys(session)
