@@ -58,6 +58,14 @@ describe("aws.async", function()
     assert.same({}, async.map({}, function() end))
   end)
 
+  it("starts nothing where one of several is no function", function()
+    local began = false
+    local _, err = pcall(async.gather, function() began = true end, nil)
+    assert.equal("TypeError", err.kind)
+    async.sleep(0)
+    assert.is_false(began)
+  end)
+
   it("cancels the rest after the first error and raises it", function()
     local finished = {}
     local ok, err = pcall(async.map, { 0.2, 0.001, 0.2 }, function(seconds, i)

@@ -552,11 +552,11 @@ end
 --- others and is raised. Tasks are taken as well as functions.
 function async.gather(...)
   local list = {}
+  local _ <close> = guard(list) -- also of those that began before one that is no function
   for i = 1, select("#", ...) do
     local fn = select(i, ...)
     list[i] = getmetatable(fn) == task_mt and fn or start(fn)
   end
-  local _ <close> = guard(list)
   wait_for_all(list)
   local results = {}
   for i, task in ipairs(list) do
