@@ -146,7 +146,8 @@ end
 ---@return table[]
 function Server:requests()
   local requests = {}
-  for line in (read_file(self._folder .. "/requests.jsonl") or ""):gmatch("[^\n]+") do
+  -- The last line may be half-written still.
+  for line in (read_file(self._folder .. "/requests.jsonl") or ""):gmatch("([^\n]+)\n") do
     local request = cjson.decode(line)
     if request.number > (self._cleared or 0) then
       request.number = math.tointeger(request.number)
