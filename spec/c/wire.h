@@ -208,7 +208,7 @@ static int do_check(struct wire *t, const struct luaws_operation *op,
                     struct luaws_tree *params) {
   struct luaws_tree_reader reader;
   luaws_tree_reader_init(&reader, params);
-  return luaws_validate(op, &reader.base, &t->err);
+  return luaws_check_params(op, &reader.base, LUAWS_CHECK_SHAPES, &t->err);
 }
 
 static int do_event(struct wire *t, const struct luaws_service *service,

@@ -175,10 +175,6 @@ const struct luaws_provider *luaws_chain_provider(const struct luaws_chain *c, s
   return i < c->count ? &c->providers[i] : NULL;
 }
 
-struct luaws_credentials *luaws_chain_current(const struct luaws_chain *c) {
-  return c->current;
-}
-
 const char *luaws_chain_last_asked(const struct luaws_chain *c) {
   return c->source.name ? c->source.name : c->asked.name;
 }

@@ -75,8 +75,6 @@ struct luaws_chain_note {
 };
 /* The i-th that was asked, or NULL. Good until the next search. */
 const struct luaws_chain_note *luaws_chain_note(const struct luaws_chain *c, size_t i);
-/* What was found last, without asking; NULL when nothing was. Borrowed. */
-struct luaws_credentials *luaws_chain_current(const struct luaws_chain *c);
 /* Who answered last, with what there is or that there is nothing; or NULL. */
 const char *luaws_chain_last_asked(const struct luaws_chain *c);
 

@@ -154,10 +154,6 @@ void luaws_pack_release(struct luaws_pack *p) {
   free(p);
 }
 
-struct luaws_str luaws_pack_source(const struct luaws_pack *p) {
-  return luaws_ref_text(&p->header->source);
-}
-
 /* ---- looking ---- */
 
 uint32_t luaws_pack_entry_count(const struct luaws_pack *p) {

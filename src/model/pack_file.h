@@ -4,8 +4,6 @@
 
 #include "model/model.h"
 
-/* Which models the pack was made of ("botocore 1.43.11"), or none. */
-struct luaws_str luaws_pack_source(const struct luaws_pack *p);
 uint32_t luaws_pack_entry_count(const struct luaws_pack *p);
 const struct luaws_pack_entry *luaws_pack_entry_at(const struct luaws_pack *p,
                                                    uint32_t i);

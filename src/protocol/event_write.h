@@ -9,8 +9,8 @@
 
 /* The input's member that is an event stream, or NULL. */
 const struct luaws_member *luaws_event_input_member(const struct luaws_operation *op);
-/* Checks one event, which the reader stands on, as luaws_validate does with parameters;
-   index is its place in the stream, from 0. */
+/* Checks one event, which the reader stands on, as luaws_check_params does with
+   parameters; index is its place in the stream, from 0. */
 int luaws_validate_event(const struct luaws_operation *op, struct luaws_reader *event,
                          size_t index, struct luaws_error *err);
 /* Writes the event that s->params stands on: its headers, as they stand on the wire, to

@@ -96,11 +96,5 @@ enum luaws_checks {
    failed:\n" and one line each. */
 int luaws_check_params(const struct luaws_operation *op, struct luaws_reader *params,
                        unsigned checks, struct luaws_error *err);
-/* With LUAWS_CHECK_SHAPES alone. */
-int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,
-                   struct luaws_error *err);
-/* The same for any shape; used to check what a stub is to answer. */
-int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
-                         struct luaws_error *err);
 
 #endif

@@ -644,11 +644,6 @@ static int validate(const struct luaws_shape *shape, struct luaws_reader *value,
   return finish(&v);
 }
 
-int luaws_validate_shape(const struct luaws_shape *shape, struct luaws_reader *value,
-                         struct luaws_error *err) {
-  return validate(shape, value, LUAWS_CHECK_SHAPES, err);
-}
-
 int luaws_validate_event(const struct luaws_operation *op, struct luaws_reader *event,
                          size_t index, struct luaws_error *err) {
   const struct luaws_member *m = luaws_event_input_member(op);
@@ -663,11 +658,6 @@ int luaws_validate_event(const struct luaws_operation *op, struct luaws_reader *
       .r = event, .checks = LUAWS_CHECK_SHAPES, .err = err, .reporting = true};
   check_event(&v, stream, &here);
   return finish(&v);
-}
-
-int luaws_validate(const struct luaws_operation *op, struct luaws_reader *params,
-                   struct luaws_error *err) {
-  return luaws_check_params(op, params, LUAWS_CHECK_SHAPES, err);
 }
 
 int luaws_check_params(const struct luaws_operation *op, struct luaws_reader *params,
