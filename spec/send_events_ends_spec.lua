@@ -39,7 +39,9 @@ describe("a stream of events that are sent", function()
       local err = raised(collect, stream)
       assert.equal(what, err)
       assert.same({}, collect(stream))
-      assert.equal("reset 8", peer:streams(1)[1]["end"]) -- CANCEL, and no last message
+      -- CANCEL, and no last message; a server that lags behind sees only that the connection is gone.
+      local ended = peer:streams(1)[1]["end"]
+      assert.is_true(ended == "reset 8" or ended:find("^broken: ConnectionResetError") ~= nil, ended)
     end
   end)
 
