@@ -369,7 +369,7 @@ describe("a download", function()
     local data = ("0123456789"):rep(30000)
     peer:reply({ method = "HEAD", target = "big", headers = { ["Content-Length"] = #data, ETag = '"e"' } },
       { method = "GET", target = "big", body = data })
-    child.output{ "env", "LD_LIBRARY_PATH=" .. folder, "LD_PRELOAD=no_link.so",
+    child.output{ "env", "LD_LIBRARY_PATH=" .. folder.path(), "LD_PRELOAD=no_link.so",
       "ASAN_OPTIONS=verify_asan_link_order=0", build .. "/luaws", script, peer.url, "in", path("out") }
     for _, name in ipairs{ "no_link.c", "no_link.so", "script.lua" } do
       os.remove(path(name))
