@@ -305,7 +305,10 @@ describe("parameters", function()
       assert.matches("nested deeper than 128 levels, or holds itself", err.message, 1, true)
     end
     assert.matches("holds itself", converse(free).message, 1, true)
-    assert.matches("function", converse(package.loaded).message, 1, true)
+    assert.matches("function", converse({ a = { b = print } }).message, 1, true)
+    -- Full of both; which of them is met first is chance.
+    local message = converse(package.loaded).message
+    assert.is_truthy(message:find("function", 1, true) or message:find("holds itself", 1, true), message)
   end)
 
   it("that are nested deeper than there is a need for are refused", function()
