@@ -2,6 +2,7 @@
 -- module, everything that can wait in a task, and departures from boto3.
 local aws = require("luaws")
 local cjson = require("cjson")
+local merged = require("spec.support.merged")
 local server = require("spec.support.server")
 
 local KEYS = {
@@ -9,13 +10,7 @@ local KEYS = {
 }
 
 local function options(more)
-  local all = {}
-  for _, from in ipairs{ KEYS, more or {} } do
-    for name, value in pairs(from) do
-      all[name] = value
-    end
-  end
-  return all
+  return merged(KEYS, more)
 end
 
 -- A client in front of a network that gives this answer; what it was sent is in the second value's `body`.

@@ -2,6 +2,7 @@
 -- service_others_spec.lua have no case for.
 local aws = require("luaws")
 local core = require("luaws.core")
+local merged = require("spec.support.merged")
 local oracle = require("spec.support.oracle")
 
 local PLAIN = { retries = { total_max_attempts = 1, mode = "standard" } }
@@ -17,26 +18,16 @@ local function call(service, method, params, answer, more)
   return made
 end
 
-local function with(params, more)
-  local all = {}
-  for _, from in ipairs{ params, more } do
-    for name, value in pairs(from) do
-      all[name] = value
-    end
-  end
-  return all
-end
-
 local OBJECT = { Bucket = "bucket", Key = "k" }
-local UPLOAD = with(OBJECT, { UploadId = "u" })
-local PART = with(UPLOAD, { PartNumber = 1 })
+local UPLOAD = merged(OBJECT, { UploadId = "u" })
+local PART = merged(UPLOAD, { PartNumber = 1 })
 local COPY = { CopySource = "from/k" }
-local SELECT = with(OBJECT, { Expression = "e", ExpressionType = "SQL", InputSerialization = {},
+local SELECT = merged(OBJECT, { Expression = "e", ExpressionType = "SQL", InputSerialization = {},
   OutputSerialization = {} })
 -- operation → its parameters, of all that take a customer's key
 local KEYED = { head_object = OBJECT, get_object = OBJECT, put_object = OBJECT,
-  copy_object = with(OBJECT, COPY),
-  create_multipart_upload = OBJECT, upload_part = PART, upload_part_copy = with(PART, COPY),
+  copy_object = merged(OBJECT, COPY),
+  create_multipart_upload = OBJECT, upload_part = PART, upload_part_copy = merged(PART, COPY),
   complete_multipart_upload = UPLOAD, select_object_content = SELECT }
 local XML = { body = "<x><UploadId>u</UploadId></x>" }
 
@@ -45,10 +36,10 @@ local function keyed()
   for method, params in pairs(KEYED) do
     for _, more in ipairs{ { SSECustomerKey = KEY },
       { SSECustomerKey = KEY, SSECustomerKeyMD5 = "mine" } } do
-      calls[#calls + 1] = call("s3", method, with(params, more), XML)
+      calls[#calls + 1] = call("s3", method, merged(params, more), XML)
     end
     if params.CopySource then
-      calls[#calls + 1] = call("s3", method, with(params, { CopySourceSSECustomerKey = KEY }), XML)
+      calls[#calls + 1] = call("s3", method, merged(params, { CopySourceSSECustomerKey = KEY }), XML)
     end
   end
   return calls
@@ -58,7 +49,7 @@ local function metadata()
   local calls = {}
   for _, method in ipairs{ "copy_object", "put_object", "create_multipart_upload" } do
     for _, given in ipairs{ { a = "é" }, { ["é"] = "a" }, { a = "plain", b = "" } } do
-      calls[#calls + 1] = call("s3", method, with(KEYED[method], { Metadata = given }), XML)
+      calls[#calls + 1] = call("s3", method, merged(KEYED[method], { Metadata = given }), XML)
     end
   end
   return calls
@@ -67,7 +58,8 @@ end
 local function unsigned()
   local calls, id = {}, { IdentityId = "us-east-1:x" }
   for method, params in pairs{ get_id = { IdentityPoolId = "us-east-1:x" }, get_open_id_token = id,
-    get_credentials_for_identity = id, unlink_identity = with(id, { Logins = {}, LoginsToRemove = { "x" } }),
+    get_credentials_for_identity = id,
+    unlink_identity = merged(id, { Logins = {}, LoginsToRemove = { "x" } }),
     describe_identity = id } do
     calls[#calls + 1] = call("cognito-identity", method, params, { body = "{}" })
   end

@@ -1,5 +1,6 @@
 -- ResponseMetadata of answers and errors, in every protocol, beside botocore's.
 local aws = require("luaws")
+local merged = require("spec.support.merged")
 local oracle = require("spec.support.oracle")
 local server = require("spec.support.server")
 
@@ -7,16 +8,6 @@ local JSON = { ["Content-Type"] = "application/x-amz-json-1.0", ["x-amzn-Request
 local S3 = { ["x-amz-request-id"] = "s3-id", ["x-amz-id-2"] = "host-id", ["X-Mixed-CASE"] = "As It Is" }
 local ONCE = { mode = "standard", total_max_attempts = 1 }
 local TWICE = { mode = "standard", total_max_attempts = 2 }
-
-local function with(headers, more)
-  local all = {}
-  for _, from in ipairs{ headers, more } do
-    for name, value in pairs(from) do
-      all[name] = value
-    end
-  end
-  return all
-end
 
 -- { what, service, method, params, answers, retries }
 local CASES = {
@@ -50,7 +41,7 @@ local CASES = {
   { "json without an id", "dynamodb", "list_tables", {}, { { body = "{}" } } },
   { "rest-json", "lambda", "list_functions", {}, { { body = '{"Functions":[]}', headers = JSON } } },
   { "rest-json error", "lambda", "list_functions", {}, { { status = 404, body = '{"Message":"no"}',
-    headers = with(JSON, { ["x-amzn-ErrorType"] = "ResourceNotFoundException:x" }) } } },
+    headers = merged(JSON, { ["x-amzn-ErrorType"] = "ResourceNotFoundException:x" }) } } },
   { "rest-xml", "s3", "list_buckets", {}, { { body = "<ListAllMyBucketsResult/>", headers = S3 } } },
   { "rest-xml error of S3", "s3", "list_buckets", {}, { { status = 403, headers = S3,
     body = "<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>body-id</RequestId>"
@@ -61,7 +52,7 @@ local CASES = {
     body = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidArgument</Code><Message>no</Message>"
     .. "</Error><RequestId>body-id</RequestId></ErrorResponse>" } } },
   { "an answer with the checksum of its parts", "s3", "get_object", { Bucket = "bucket", Key = "k" },
-    { { body = "hello", headers = with(S3, { ["x-amz-checksum-crc32"] = "NhCmhg==-2" }) } } },
+    { { body = "hello", headers = merged(S3, { ["x-amz-checksum-crc32"] = "NhCmhg==-2" }) } } },
   { "success at the last attempt", "dynamodb", "list_tables", {}, { { body = "{}", headers = JSON } }, ONCE },
   { "a retry that succeeds", "dynamodb", "list_tables", {}, { { status = 500, headers = JSON },
     { body = "{}", headers = JSON } }, TWICE },

@@ -4,6 +4,7 @@
 local aws = require("luaws")
 local child = require("spec.support.child")
 local cjson = require("cjson")
+local merged = require("spec.support.merged")
 
 local function member(shape, more)
   local m = { shape = shape }
@@ -45,16 +46,6 @@ local INPUT_PLACES = {
   QList = query("Strings", "ql"), QTime = query("Timestamp", "qt"), QReal = query("Double", "qr"),
   QMap = member("StringMap", { location = "querystring" }), QFlag = query("Boolean", "qf"),
 }
-
-local function merged(...)
-  local all = {}
-  for _, from in ipairs{ ... } do
-    for name, value in pairs(from) do
-      all[name] = value
-    end
-  end
-  return all
-end
 
 local function model(protocol, rest)
   local input = rest and merged(BODY, PLACES, INPUT_PLACES) or BODY

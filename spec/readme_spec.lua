@@ -2,6 +2,7 @@
 -- docs/ name is there.
 local aws = require("luaws")
 local machine = require("spec.support.machine")
+local merged = require("spec.support.merged")
 local moto = require("spec.support.moto")
 local raised = require("spec.support.raised")
 
@@ -10,13 +11,7 @@ local KEYS = {
 }
 
 local function options(more)
-  local all = {}
-  for _, from in ipairs{ KEYS, more or {} } do
-    for name, value in pairs(from) do
-      all[name] = value
-    end
-  end
-  return all
+  return merged(KEYS, more)
 end
 
 local function on_moto(name, more)

@@ -3,6 +3,7 @@
 local aws = require("luaws")
 local child = require("spec.support.child")
 local folder = require("spec.support.folder")
+local merged = require("spec.support.merged")
 local server = require("spec.support.server")
 local path, quoted, write, read, names = folder.path, folder.quoted, folder.write, folder.read, folder.names
 local MiB = 1024 * 1024
@@ -364,25 +365,16 @@ describe("an upload in parts", function()
   end)
 
   -- What is under way when the task is cancelled, and how often the upload is to be aborted then.
-  local function with(reply, more)
-    local copy = {}
-    for _, fields in ipairs{ reply, more } do
-      for name, value in pairs(fields) do
-        copy[name] = value
-      end
-    end
-    return copy
-  end
   local moments = {
-    { "the request that opens it", 1, { with(CREATED, { delay = 0.8 }), ABORTED } },
-    { "the request that opens it, again", 1, { with(CREATED, { delay = 0.6, reset = true }), CREATED,
+    { "the request that opens it", 1, { merged(CREATED, { delay = 0.8 }), ABORTED } },
+    { "the request that opens it, again", 1, { merged(CREATED, { delay = 0.6, reset = true }), CREATED,
       ABORTED } },
     { "the request that opens it, in vain", 0, { { method = "POST", delay = 0.8, status = 403,
       body = FAIL.body } } },
-    { "its completion", 1, { CREATED, sent(1), sent(2), sent(3), with(COMPLETED, { hang = true }),
+    { "its completion", 1, { CREATED, sent(1), sent(2), sent(3), merged(COMPLETED, { hang = true }),
       ABORTED } },
     { "its end after a part that failed", 2, { CREATED, sent(1, FAIL), sent(2), sent(3),
-      with(ABORTED, { delay = 0.8, reset = true }), ABORTED } },
+      merged(ABORTED, { delay = 0.8, reset = true }), ABORTED } },
   }
   for _, case in ipairs(moments) do
     it("does not stay open when its task is cancelled during " .. case[1], function()
@@ -416,9 +408,10 @@ describe("an upload in parts", function()
 
   it("is aborted all the same when Ctrl-C comes again while the service takes its time", function()
     for _, replies in ipairs{
-      { with(CREATED, { delay = 0.9 }), ABORTED },
-      { CREATED, sent(1, { hang = true, always = true }), sent(2), sent(3), with(ABORTED, { delay = 0.9 }) },
-      { CREATED, sent(1, FAIL), sent(2), sent(3), with(ABORTED, { delay = 0.9 }) },
+      { merged(CREATED, { delay = 0.9 }), ABORTED },
+      { CREATED, sent(1, { hang = true, always = true }), sent(2), sent(3),
+        merged(ABORTED, { delay = 0.9 }) },
+      { CREATED, sent(1, FAIL), sent(2), sent(3), merged(ABORTED, { delay = 0.9 }) },
     } do
       peer:clear()
       peer:reply(table.unpack(replies))
@@ -428,7 +421,7 @@ describe("an upload in parts", function()
   end)
 
   it("is given up by a third Ctrl-C", function()
-    peer:reply(with(CREATED, { hang = true }))
+    peer:reply(merged(CREATED, { hang = true }))
     assert.equal("", interrupted(file, 0.3, 0.1, 0.1))
     assert.equal("POST", steps())
   end)

@@ -1,3 +1,4 @@
+-- Left out, and told of, where there is no Go to build versitygw with: moto verifies no signature.
 -- A bit that changes on its way, to and from a server that verifies what it gets: of every request of a
 -- transfer, and of its body. Whatever comes of it, an object and a file are whole or as before, and no upload
 -- stays open.

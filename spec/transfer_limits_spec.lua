@@ -2,6 +2,7 @@
 -- open then, and no half-written file.
 local child = require("spec.support.child")
 local folder = require("spec.support.folder")
+local merged = require("spec.support.merged")
 local server = require("spec.support.server")
 local path, write, names = folder.path, folder.write, folder.names
 local MiB = 1024 * 1024
@@ -57,18 +58,8 @@ local CREATED = { method = "POST", target = [[\?uploads]],
 local ABORTED = { method = "DELETE", target = "uploadId=id", status = 204 }
 local FAIL = { status = 400, body = "<Error><Code>Bad</Code><Message>no</Message></Error>" }
 
-local function with(reply, more)
-  local copy = {}
-  for _, fields in ipairs{ reply, more } do
-    for name, value in pairs(fields) do
-      copy[name] = value
-    end
-  end
-  return copy
-end
-
 local function part(number, more)
-  return with({ method = "PUT", target = "partNumber=" .. number .. "(&|$)",
+  return merged({ method = "PUT", target = "partNumber=" .. number .. "(&|$)",
     headers = { ETag = '"' .. number .. '"' } }, more or {})
 end
 
@@ -87,7 +78,7 @@ local function run_all(kind, cases)
   for i, case in ipairs(cases) do
     for _, reply in ipairs(case[2]) do
       local target = ("/key%d\\?.*%s"):format(i, (reply.target:gsub("^\\%?", "")))
-      replies[#replies + 1] = with(reply, { target = target })
+      replies[#replies + 1] = merged(reply, { target = target })
     end
   end
   peer:reply(table.unpack(replies))
@@ -107,7 +98,7 @@ local STUCK = { CREATED, part(1, { hang = true }), part(2, { hang = true }), par
 -- Each with what the server does, whose slow answers take so long, and how often the upload is aborted.
 local MOMENTS = {
   { "it is opened", function(delay)
-    return { with(CREATED, { delay = delay }), ABORTED }
+    return { merged(CREATED, { delay = delay }), ABORTED }
   end },
   { "its parts are sent", function()
     return STUCK
@@ -117,10 +108,10 @@ local MOMENTS = {
       ABORTED }
   end },
   { "it is aborted", function(delay)
-    return { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = delay }) }
+    return { CREATED, part(1, FAIL), part(2), part(3), merged(ABORTED, { delay = delay }) }
   end },
   { "it is aborted for the second time", function(delay)
-    return { CREATED, part(1, FAIL), part(2), part(3), with(ABORTED, { delay = delay, reset = true }),
+    return { CREATED, part(1, FAIL), part(2), part(3), merged(ABORTED, { delay = delay, reset = true }),
       ABORTED }
   end, 2 },
 }
@@ -246,7 +237,7 @@ describe("an upload in parts", function()
     local replies = {}
     for _, key in ipairs{ "two", "three" } do
       for _, reply in ipairs{ CREATED, part(1), part(2), part(3), ABORTED } do
-        replies[#replies + 1] = with(reply, { target = "/" .. key .. ".*" .. reply.target,
+        replies[#replies + 1] = merged(reply, { target = "/" .. key .. ".*" .. reply.target,
           hang = reply ~= CREATED or nil })
       end
     end

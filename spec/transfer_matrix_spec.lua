@@ -3,6 +3,7 @@
 -- what is there of a file is whole. All of a row go at once, each with a key of its own.
 local aws = require("luaws")
 local folder = require("spec.support.folder")
+local merged = require("spec.support.merged")
 local server = require("spec.support.server")
 local path, write, read = folder.path, folder.write, folder.read
 local MiB = 1024 * 1024
@@ -42,16 +43,6 @@ local RANGE = { -- what is asked for in parts
   { method = "GET", status = 206, body = "6789",
     headers = { ["Content-Range"] = "bytes 6-9/10", ETag = '"e"' } },
 }
-
-local function with(reply, more)
-  local copy = {}
-  for _, fields in ipairs{ reply, more } do
-    for name, value in pairs(fields) do
-      copy[name] = value
-    end
-  end
-  return copy
-end
 
 local BAD = { status = 400, body = xml("Error", "<Code>Bad</Code><Message>no</Message>") }
 
@@ -130,23 +121,23 @@ local function replies(column, key, fault, how)
   local function add(reply, more)
     local target = "/" .. key .. (reply.target == "$" and [[(\?|$)]] or [[\?.*]] .. (reply.target or ""):gsub(
       [[^\?]], ""))
-    list[#list + 1] = with(with(reply, more or {}), { target = target })
+    list[#list + 1] = merged(merged(reply, more or {}), { target = target })
   end
   local name = column[3]
-  local good = column.ranges and with(RANGE[1], { target = "$" }) or ANSWERS[name]
+  local good = column.ranges and merged(RANGE[1], { target = "$" }) or ANSWERS[name]
   if name == "HeadObject" then
-    good = with(good, { headers = { ["Content-Length"] = tostring(column.size), ETag = '"e"' } })
+    good = merged(good, { headers = { ["Content-Length"] = tostring(column.size), ETag = '"e"' } })
   end
   local wrong = fault(name, column.ranges)
   if not (wrong.delay and column.ranges) then -- each range is given once
-    add(good, with(wrong, how == "always" and { always = true } or {}))
+    add(good, merged(wrong, how == "always" and { always = true } or {}))
   end
   if column.fails then
-    add(ANSWERS[column.fails], with(BAD, { always = true }))
+    add(ANSWERS[column.fails], merged(BAD, { always = true }))
   end
   if column.ranges then
     for _, range in ipairs(RANGE) do
-      add(with(range, { target = "$", delay = wrong.delay }))
+      add(merged(range, { target = "$", delay = wrong.delay }))
     end
   end
   for _, other in ipairs{ "CreateMultipartUpload", column.copies and "UploadPartCopy" or "UploadPart",

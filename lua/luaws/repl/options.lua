@@ -1,14 +1,8 @@
 --- Names that no model of AWS's has: methods and fields of luaws's own objects, and what its functions take.
 --- What a table may hold is { options = keys, inside = { key = the same again, or { names = values } } }.
-local options = {}
+local words = require("luaws.words")
 
-local function words(text)
-  local list = {}
-  for word in text:gmatch("%S+") do
-    list[#list + 1] = word
-  end
-  return list
-end
+local options = {}
 
 options.SESSION_METHODS = words[[
   client explain get_auth_token get_available_partitions get_available_regions get_available_resources

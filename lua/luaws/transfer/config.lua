@@ -1,6 +1,7 @@
 --- What a transfer is told by its caller: which arguments are allowed, and TransferConfig's settings.
 local errors = require("luaws.errors")
 local nearest = require("luaws.nearest")
+local words = require("luaws.words")
 
 local config = {}
 
@@ -126,14 +127,6 @@ function config.share(resolved, count)
 end
 
 -- ---- ExtraArgs ----
-
-local function words(text)
-  local list = {}
-  for word in text:gmatch("%S+") do
-    list[#list + 1] = word
-  end
-  return list
-end
 
 local function joined(...)
   local all = {}
