@@ -40,8 +40,13 @@ int l_host_protected(struct luaws_host *h, lua_CFunction fn, void *arg, int nres
 
 /* Once the limit was hit there is a little more: to make the error, and to run
    finalizers, which Lua drops when it has no memory to call them, and with them what they
-   would free. */
+   would free. A task that goes on all the same takes that too; what is between the tasks,
+   which tells the others of the error, has as much again. */
 enum { RESERVE_BYTES = 64 * 1024 };
+
+static size_t reserve_bytes(const struct luaws_host *h) {
+  return h->core && !h->core->task ? 2 * RESERVE_BYTES : RESERVE_BYTES;
+}
 
 static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
   struct luaws_host *h = ud;
@@ -52,7 +57,7 @@ static void *allocate(void *ud, void *ptr, size_t old_size, size_t new_size) {
     return NULL;
   }
   size_t limit = h->memory_limit_bytes;
-  if (limit && h->memory_limited) limit += RESERVE_BYTES;
+  if (limit && h->memory_limited) limit += reserve_bytes(h);
   if (limit && new_size > old_size && h->memory_bytes - old_size + new_size > limit) {
     h->memory_limited = true;
     return NULL;

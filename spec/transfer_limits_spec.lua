@@ -190,10 +190,8 @@ describe("an upload in parts", function()
     assert.equal(1, aborts())
   end)
 
-  it("does not stay open when the script catches that there is no memory", function()
-    peer:reply({ method = "POST", target = [[\?uploads]], body = CREATED.body },
-      part(1, { hang = true }), part(2, { hang = true }), part(3, { hang = true }), ABORTED)
-    local script = [[
+  it("does not stay open when the script catches that there is no memory, wherever it was wanting", function()
+    local script = ([[
       local all = {}
       s3.meta.events:register("before-send.s3.UploadPart", function()
         while true do
@@ -202,9 +200,13 @@ describe("an upload in parts", function()
       end)
       pcall(function() %s end)
       all = nil
-    ]]
-    assert.equal("done", (run({ "memory=16000000" }, script:format(UPLOAD))))
-    assert.equal(1, aborts())
+    ]]):format(UPLOAD)
+    for bytes = 15000000, 17000000, 61111 do
+      peer:clear()
+      peer:reply(table.unpack(STUCK))
+      assert.equal("done", (run({ "memory=" .. bytes }, script)), bytes)
+      assert.equal(1, aborts(), bytes)
+    end
   end)
 
   it("and others at the same time are aborted together", function()
