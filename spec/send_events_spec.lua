@@ -36,7 +36,8 @@ describe("events that are sent", function()
         { { chunk = { bytes = "\0\255\n\0" } }, { bytes = "AP8KAA==" } },
         { { chunk = {} }, {} },
       },
-      answer = frames.event("chunk", '{"bytes":"aGVsbG8="}'), reads = { chunk = { bytes = "hello" } } },
+      answer = frames.event("chunk", '{"bytes":"aGVsbG8="}'), reads = { chunk = { bytes = "hello" } },
+      json = { chunk = { bytes = "aGVsbG8=" } } },
     { service = "connecthealth", method = "start_medical_scribe_listening_session", input = "inputStream",
       output = "responseStream", params = { sessionId = "11111111-2222-3333-4444-555555555555",
         domainId = "hai-0123456789abcdef0", subscriptionId = "sub-0123456789abcdef0123456",
@@ -84,7 +85,8 @@ describe("events that are sent", function()
         { { CloseStreamEvent = {} }, {} },
       },
       answer = frames.event("AudioEvent", "\0sound\255"),
-      reads = { AudioEvent = { AudioChunk = "\0sound\255" } } },
+      reads = { AudioEvent = { AudioChunk = "\0sound\255" } },
+      json = { AudioEvent = { AudioChunk = "AHNvdW5k/w==" } } },
     { service = "qbusiness", method = "chat", input = "inputStream", output = "outputStream",
       params = { applicationId = "0123456789-0123456789-0123456789-012", userGroups = { "a b", "c" } },
       path = "/applications/0123456789-0123456789-0123456789-012/conversations?",
@@ -138,6 +140,50 @@ describe("events that are sent", function()
     end)
   end
 
+  -- What luaws_call, in C and without Lua, makes of an operation: what it returned, and the result or error.
+  local function call_in_c(operation, given)
+    local name = aws.client(operation.service, KEYS).meta.method_to_api_mapping[operation.method]
+    local words = { os.getenv("LUAWS_BUILD") .. "/spec/tool_call", operation.service, name,
+      cjson.encode(params_of(operation, given)) }
+    local result = shell.run({ table.unpack(words, 2) }, { program = words[1], env = {
+      AWS_ACCESS_KEY_ID = KEYS.aws_access_key_id, AWS_SECRET_ACCESS_KEY = KEYS.aws_secret_access_key,
+      AWS_DEFAULT_REGION = KEYS.region_name, AWS_ENDPOINT_URL = "http://localhost:" .. peer.port } })
+    assert.same({ "", 0 }, { result.err, result.code })
+    return result.out:match("^(%-?%d+)\n(.*)\n$")
+  end
+
+  for _, operation in ipairs(OPERATIONS) do
+    it("are a list in the JSON of C for " .. operation.service .. ", and so are those that come", function()
+      peer:plan{ last = { operation.answer } }
+      local given = {}
+      for i, event in ipairs(operation.events) do
+        given[i] = { [next(event[1])] = event[2] }
+      end
+      local rc, result = call_in_c(operation, given)
+      assert.equal("0", rc, result)
+      assert.same({ operation.json or operation.reads }, cjson.decode(result)[operation.output])
+      local stream = peer:streams(1)[1]
+      assert_good(stream, #given)
+      for i, event in ipairs(stream.events) do
+        assert.equal(next(given[i]), event.headers[":event-type"][2])
+        assert.same(operation.events[i][2], cjson.decode(decoded(event.payload)))
+      end
+    end)
+  end
+
+  it("may be refused in C, before they are sent and by the service", function()
+    local polly = OPERATIONS[4]
+    local rc, text = call_in_c(polly, { { TextEvnt = { Text = "a" } } })
+    assert.equal("-1", rc)
+    assert.matches("TextEvnt", text)
+    peer:plan{ status = 400, headers = { ["x-amzn-errortype"] = "ValidationException" },
+      body = '{"message":"no"}' }
+    rc, text = call_in_c(polly, { { TextEvent = { Text = "a" } } })
+    assert.equal("1", rc)
+    assert.same({ Code = "ValidationException", Message = "no" }, cjson.decode(text).Error)
+    peer:streams(1)
+  end)
+
   -- ---- models of one's own ----
 
   it("have headers and payloads of every kind, where a model has them", function()
@@ -183,7 +229,17 @@ describe("events that are sent", function()
     local session = aws.session{ data_path = folder, aws_access_key_id = KEYS.aws_access_key_id,
       aws_secret_access_key = KEYS.aws_secret_access_key, region_name = KEYS.region_name }
     local eventful = session:client("eventful", options)
-    peer:plan{}
+    local header = frames.header
+    peer:plan{ last = {
+      frames.event("Blob", "\0raw\255", header("Flag", true) .. header("Number", "short", -5)
+        .. header("Big", "long", 1 << 40) .. header("Name", "string", "ü") .. header("Raw", "bytes", "\1\0")
+        .. header("When", "timestamp", 1500)),
+      frames.event("Blob", "", header("Flag", false) .. header("Number", "byte", -1)
+        .. header("Raw", "uuid", ("u"):rep(16)) .. header("Other", "string", "unknown")),
+      frames.event("Text", "plain"),
+      frames.event("Struct", '{"Raw":"aGVsbG8=","Number":1}'),
+      frames.event("Rest", '{"Number":7,"When":1500000000}', header("Name", "string", "n")),
+    } }
     local stream = eventful:talk{ Stream = {
       { Blob = { Body = "\0raw\255", Flag = true, Number = -5, Big = 1 << 40, Name = "ü", Raw = "\1\0",
         When = 1.5 } },
@@ -193,7 +249,14 @@ describe("events that are sent", function()
       { Struct = {} },
       { Rest = { Name = "n", Number = 7, When = 1500000000 } },
     } }.Stream
-    assert.same({}, collect(stream))
+    assert.same({
+      { Blob = { Body = "\0raw\255", Flag = true, Number = -5, Big = 1 << 40, Name = "ü", Raw = "\1\0",
+        When = 1.5 } },
+      { Blob = { Body = "", Flag = false, Number = -1, Raw = ("u"):rep(16) } },
+      { Text = { Body = "plain" } },
+      { Struct = { Body = { Raw = "hello", Number = 1 } } },
+      { Rest = { Name = "n", Number = 7, When = 1500000000 } },
+    }, collect(stream))
     local log = peer:streams(1)[1]
     child.output({ "rm", "-rf", folder })
     assert_good(log, 6)
