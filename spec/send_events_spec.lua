@@ -173,14 +173,14 @@ describe("events that are sent", function()
 
   it("may be refused in C, before they are sent and by the service", function()
     local polly = OPERATIONS[4]
-    local rc, text = call_in_c(polly, { { TextEvnt = { Text = "a" } } })
+    local rc, said = call_in_c(polly, { { TextEvnt = { Text = "a" } } })
     assert.equal("-1", rc)
-    assert.matches("TextEvnt", text)
+    assert.matches("TextEvnt", said)
     peer:plan{ status = 400, headers = { ["x-amzn-errortype"] = "ValidationException" },
       body = '{"message":"no"}' }
-    rc, text = call_in_c(polly, { { TextEvent = { Text = "a" } } })
+    rc, said = call_in_c(polly, { { TextEvent = { Text = "a" } } })
     assert.equal("1", rc)
-    assert.same({ Code = "ValidationException", Message = "no" }, cjson.decode(text).Error)
+    assert.same({ Code = "ValidationException", Message = "no" }, cjson.decode(said).Error)
     peer:streams(1)
   end)
 
