@@ -387,6 +387,21 @@ describe("a folder", function()
     assert.same({}, keys())
   end)
 
+  it("tells which object could not be deleted", function()
+    write("in/a")
+    put("a")
+    put("kept")
+    put("old")
+    client.meta.events:register("before-send.s3.DeleteObjects", function()
+      return { status_code = 200, headers = {}, body = "<DeleteResult><Error><Key>kept</Key>"
+        .. "<Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>" }
+    end, "refuse")
+    local ok, err = pcall(bucket.sync, bucket, folder .. "/in", { delete = true })
+    client.meta.events:unregister("before-send.s3.DeleteObjects", nil, "refuse")
+    assert.same({ false, "ClientError", "AccessDenied", "deleting kept: AccessDenied: Access Denied" },
+      { ok, err.kind, err.code, err.message })
+  end)
+
   it("is given up when one file cannot be read", function()
     write("in/a")
     write("in/b")

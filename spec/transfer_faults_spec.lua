@@ -202,6 +202,34 @@ describe("a download", function()
     end, { Config = RANGES })
     assert.equal("0123456789", table.concat(got))
   end)
+
+  it("asks for ranges ahead of a function, and drops them when that fails", function()
+    local FIRST <const>, SECOND <const>, LAST <const> = { range = "bytes=0-3" }, { range = "bytes=4-7" },
+      { range = "bytes=8-" }
+    local ahead = merged(RANGES, { max_concurrency = 3 })
+    for _, later in ipairs{ {}, { hang = true }, { delay = 0.3 } } do
+      peer:clear()
+      peer:reply(head(10), part(0, 3, FIRST), part(4, 7, merged(SECOND, later)),
+        part(8, 9, merged(LAST, later)))
+      local one = client()
+      local _, err = one.try:download_fileobj("bucket", "key", function()
+        while #peer:requests() < 4 do
+          aws.async.sleep(0.01)
+        end
+        error("full", 0)
+      end, { Config = ahead })
+      assert.equal("full", err)
+      assert.equal(10, one:head_object{ Bucket = "bucket", Key = "key" }.ContentLength)
+    end
+    peer:clear()
+    peer:reply(head(10), part(0, 3, merged(FIRST, { delay = 0.2 })),
+      part(4, 7, merged(SECOND, { delay = 0.1 })), part(8, 9, LAST))
+    local got = {}
+    client():download_fileobj("bucket", "key", function(chunk)
+      got[#got + 1] = chunk
+    end, { Config = ahead })
+    assert.equal("0123456789", table.concat(got))
+  end)
 end)
 
 local CREATED = { method = "POST", target = [[\?uploads]],

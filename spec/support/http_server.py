@@ -39,7 +39,9 @@ class Plan:
     identity = None
     replies = []
 
-    def choose(self, method, target):
+    def choose(self, head):
+        method, target = head["method"], head["target"]
+        wanted = next((value for name, value in head["headers"] if name.lower() == "range"), None)
         path = os.path.join(folder, "plan.json")
         with lock:
             try:
@@ -55,6 +57,8 @@ class Plan:
                     reply.setdefault("times", 1)
                 self.identity = identity
             for reply in self.replies:
+                if reply.get("range", wanted) != wanted:
+                    continue
                 if reply.get("method", method) != method or not reply["pattern"].search(target):
                     continue
                 reply["times"] -= 1
@@ -260,7 +264,7 @@ class Connection:
     def serve(self):
         while True:
             head = self.request()
-            reply = plan.choose(head["method"], head["target"])
+            reply = plan.choose(head)
             expects = any(n.lower() == "expect" and v.lower() == "100-continue" for n, v in head["headers"])
             if reply is None and head["method"] == "CONNECT":
                 record(self, head, b"", b"", True, False)

@@ -24,6 +24,7 @@
 --   read_speed = 10000                 reads the body at so many bytes a second
 --   method, target                     only for requests with this method, and a target that this (Python)
 --                                      regular expression finds something in
+--   range = "bytes=4-7"                only for requests of this range
 --   times = 3, or always = true        how often it is given
 -- A request that no reply is left for gets status 500 and is marked `unexpected`. A CONNECT that none is
 -- planned for is tunnelled, to this machine only.
