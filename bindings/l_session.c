@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 
 #include "client/bearer.h"
+#include "client/clock_skew.h"
 #include "endpoint/endpoint.h"
 #include "l_client.h"
 #include "l_credentials.h"
@@ -263,9 +264,9 @@ static int client_credentials(lua_State *L) {
   return wait_for_credentials(L, c->session, c, CREDENTIALS);
 }
 
-/* core.client_time(client) → seconds since the epoch, by the session's clock */
+/* core.client_time(client) → seconds since the epoch, as its service has them */
 static int client_time(lua_State *L) {
-  lua_pushinteger(L, luaws_session_now_s(l_client_check(L, 1)->client->session));
+  lua_pushinteger(L, luaws_client_signing_time_s(l_client_check(L, 1)->client));
   return 1;
 }
 

@@ -44,6 +44,16 @@ describe("a wrong clock", function()
     peer:stop()
   end)
 
+  it("that was learnt is not believed in URLs and passwords either", function()
+    peer:reply(refusal("RequestExpired", 3 * HOUR), {
+      body = "<A><DescribeDBInstancesResult/></A>" })
+    local rds = client(peer, "rds")
+    rds:describe_db_instances()
+    local token = rds:generate_db_auth_token("h", 1, "me")
+    local there = signed_at{ headers = { ["x-amz-date"] = token:match("X%-Amz%-Date=([^&]*)") } }
+    assert.is_true(math.abs(there - os.time() - 3 * HOUR) < 100)
+  end)
+
   for _, code in ipairs{ "InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed",
     "RequestExpired", "RequestInTheFuture", "AuthFailure" } do
     it("is learnt from " .. code .. ", and the call sent again", function()
