@@ -220,7 +220,10 @@ static int call_set_endpoint_param(lua_State *L) {
 
 /* call:signer() → version, signing name, region, whether somebody asked for a version */
 static int call_signer(lua_State *L) {
-  const struct luaws_call *call = check_call(L);
+  struct luaws_call *call = check_call(L);
+  struct luaws_error err = {0};
+  /* What is wrong with it may be what somebody listens for. */
+  if (luaws_call_choose_signer(call, &err)) luaws_error_clear(&err);
   l_push_text(L, call->signer.version);
   l_push_text(L, call->signer.name);
   l_push_text(L, call->signer.region);

@@ -280,6 +280,17 @@ static int client_info(lua_State *L) {
   return 1;
 }
 
+/* core.client_signer(client) → version, signing name, region, whether somebody asked for
+   a version: what its calls are signed with unless operation or endpoint say otherwise */
+static int client_signer(lua_State *L) {
+  const struct luaws_client *c = l_client_check(L, 1)->client;
+  l_push_text(L, c->config->signature_version);
+  l_push_text(L, luaws_ref_text(&c->service->signing_name));
+  l_push_text(L, c->signing_region);
+  lua_pushboolean(L, c->config->signature_version_configured);
+  return 4;
+}
+
 /* core.discovers(client) → "required" or "optional" where the service has an operation
    that tells where others are to be sent, and its method's name; else nothing */
 static int discovers(lua_State *L) {
@@ -363,6 +374,7 @@ void l_client_open(lua_State *L) {
       {"client_service", client_service},
       {"on_missing", on_missing},
       {"client_info", client_info},
+      {"client_signer", client_signer},
       {"client_config", client_config},
       {"discovers", discovers},
       {"client_discovery", client_discovery},

@@ -55,10 +55,10 @@ describe("events of a call", function()
     local given = {
       ["provide-client-params"] = "params model context", ["before-parameter-build"] = "params model context",
       ["before-endpoint-resolution"] = "builtins model params context",
-      ["before-call"] = "model params context",
+      ["before-call"] = "model params context request_signer",
       ["request-created"] = "request operation_name",
       ["choose-signer"] = "signing_name region_name signature_version context",
-      ["before-sign"] = "request signing_name region_name signature_version operation_name",
+      ["before-sign"] = "request signing_name region_name signature_version operation_name request_signer",
       ["before-send"] = "request",
       ["before-parse"] = "operation_model response_dict customized_response_dict",
       ["response-received"] = "response_dict parsed_response context",

@@ -24,6 +24,7 @@ local STAGES = {
   [0] = "before-endpoint-resolution", "before-call", "request-created", "choose-signer", "before-sign",
   "before-send", "before-parse", "response-received", "needs-retry",
 }
+local CHOOSE_SIGNER <const>, BEFORE_SIGN <const> = 3, 4
 local PARAMS <const>, AFTER <const> = 9, 10
 
 local function emitter_of(client)
@@ -142,6 +143,9 @@ local LATE = {
   model = operation_model, operation_model = operation_model, operation = operation_model,
   endpoint = function(event)
     return { host = event.client.meta.endpoint_url }
+  end,
+  request_signer = function(event)
+    return event.call and require("luaws.request_signer").new(event)
   end,
   -- After the call: what is left of the answer.
   http_response = function(event)
@@ -440,6 +444,14 @@ function hooks.run(client, call, stage, params)
     call = call,
     is_presign = call:is_presign(),
   }, call)
+end
+
+--- Asks who listens to signatures of one that no call makes: `unsent` has those methods of a call that the
+--- stages need.
+function hooks.ask_signers(client, unsent)
+  for stage = CHOOSE_SIGNER, BEFORE_SIGN do
+    hooks.run(client, unsent, stage)
+  end
 end
 
 -- Listeners may have put another error into what the service answered.

@@ -16,10 +16,14 @@ local function is_parameter(client, operation, name)
   return shape and shape.members and shape.members[name] ~= nil
 end
 
-local function seconds(expires)
+--- For how long something signed is good.
+---@param expires any what was asked for; nil is an hour
+---@param name string|nil of the option, "ExpiresIn"
+---@return integer
+function presign.seconds(expires, name)
   local whole = math.tointeger(expires or DEFAULT_EXPIRES_S)
   if not whole or whole < 1 then
-    errors.raise("ValueError", "ExpiresIn must be a positive number of whole seconds, not %s",
+    errors.raise("ValueError", "%s must be a positive number of whole seconds, not %s", name or "ExpiresIn",
       tostring(expires))
   end
   return whole
@@ -52,7 +56,7 @@ function presign.url(client, method, opts)
     end
   end
   nearest.check_options("generate_presigned_url", opts, OPTIONS)
-  local expires = seconds(opts.ExpiresIn)
+  local expires = presign.seconds(opts.ExpiresIn)
   local params, context, stages = require("luaws.hooks").asked_params(client, operation, opts.Params or {})
   return core.presign(client, operation, params, expires, opts.HttpMethod, context, stages)
 end
@@ -106,7 +110,7 @@ function presign.post(client, ...)
         type(opts[name]))
     end
   end
-  local expires, conditions = seconds(opts.ExpiresIn), conditions_of(opts)
+  local expires, conditions = presign.seconds(opts.ExpiresIn), conditions_of(opts)
   -- The endpoint of any operation on the bucket is where its objects are posted.
   local params, context, stages = require("luaws.hooks").asked_params(client, "HeadBucket",
     { Bucket = opts.Bucket })

@@ -206,11 +206,7 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
         return LUAWS_STEP_HOOK;
       break;
     case CHOOSE_SIGNER:
-      if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) {
-        /* What is wrong with it may be what somebody listens for. */
-        if (luaws_call_choose_signer(call, &err)) luaws_error_clear(&err);
-        return LUAWS_STEP_HOOK;
-      }
+      if (by_way_of(call, LUAWS_HOOK_CHOOSE_SIGNER, BEFORE_SIGN)) return LUAWS_STEP_HOOK;
       break;
     case BEFORE_SIGN:
       rc = luaws_call_choose_signer(call, &err);

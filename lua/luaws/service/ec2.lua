@@ -33,9 +33,9 @@ local function copy_snapshot(event)
   if form.get(body, "PresignedUrl") or not source then
     return
   end
-  local here = core.client_info(event.client).region_name
-  local url = form.presigned_url(event, "ec2", source, here)
-  body = form.with(form.without(body, "DestinationRegion"), "DestinationRegion", here)
+  local url = form.presigned_url(event, source)
+  body = form.with(form.without(body, "DestinationRegion"), "DestinationRegion",
+    event.request_signer.region_name)
   event.request.body = form.with(body, "PresignedUrl", url)
 end
 

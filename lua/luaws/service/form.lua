@@ -25,21 +25,15 @@ end
 
 --- The URL of the same call in another region, signed there.
 ---@param event table of before-call
----@param service string the name to sign for
 ---@param source string the other region
----@param destination string this region
 ---@return string
-function form.presigned_url(event, service, source, destination)
-  local request = event.request
-  local plain = destination:gsub("%p", "%%%0")
-  local body = form.with(form.without(request.body, "DestinationRegion"), "DestinationRegion", destination)
-  local url = request.url:gsub(plain, source) .. "?" .. body
-  local credentials = core.client_credentials(event.client)
-  if not credentials then
-    require("luaws.errors").raise("NoCredentialsError", "Unable to locate credentials")
-  end
-  return core.sign(credentials, { method = "GET", url = url }, { service = service, region = source,
-    presign = true, expires = 3600, time = core.client_time(event.client) }).url
+function form.presigned_url(event, source)
+  local request, signer = event.request, event.request_signer
+  local here = signer.region_name
+  local plain = here:gsub("%p", "%%%0")
+  return signer:generate_presigned_url({ url = request.url:gsub(plain, source), context = event.context,
+    body = form.with(form.without(request.body, "DestinationRegion"), "DestinationRegion", here) },
+    event.operation_name, { region_name = source })
 end
 
 --- A handler of before-call that gives RDS, and what speaks like it, the URL for a copy from another region.
@@ -53,7 +47,7 @@ function form.copy_from_region(event)
   body = form.without(body, "SourceRegion")
   event.request.body = body
   if not form.get(body, "PreSignedUrl") then
-    local url = form.presigned_url(event, "rds", source, core.client_info(event.client).region_name)
+    local url = form.presigned_url(event, source)
     event.request.body = form.with(body, "PreSignedUrl", url)
   end
 end
