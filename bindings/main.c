@@ -491,9 +491,8 @@ static int tell_unheard(lua_State *L) {
   lua_getfield(L, -1, "unheard");
   lua_call(L, 0, 1);
   for (lua_Integer i = 1; lua_geti(L, -1, i) == LUA_TSTRING; i++) {
-    lua_pushfstring(L, "a task failed, and nobody awaited it: %s", lua_tostring(L, -1));
     complain(lua_tostring(L, -1));
-    lua_pop(L, 2);
+    lua_pop(L, 1);
   }
   return 0;
 }

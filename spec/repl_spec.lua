@@ -72,6 +72,20 @@ describe("the REPL at a terminal", function()
     assert.equal("1", answers[6])
   end)
 
+  it("tells before the next prompt of tasks that failed and that nobody awaited, each once", function()
+    local said = "a task failed, and nobody awaited it: "
+    local answers = type_lines({
+      "async = aws.async; t = async.spawn(error, 'late', 0)", "1", "async.sleep(0)", "2", "pcall(t.await, t)",
+      "u = async.spawn(error, 'in time', 0)", "pcall(u.await, u)",
+      "for i = 1, 2 do async.spawn(error, i, 0) end async.sleep(0) error('its own', 0)", "3",
+    })
+    assert.same({ "", "1", said .. "late", "2", 'false\n"late"', "", 'false\n"in time"',
+      "its own\n" .. said .. "1\n" .. said .. "2", "3" }, answers)
+    local told = shell.run({ "-i", "-e", "a = require('luaws').async a.spawn(error, 'x', 0) a.sleep(0)" },
+      { env = env(), input = "" })
+    assert.equal(said .. "x\n", told.err)
+  end)
+
   it("notes once that a local ends with its line", function()
     local answers = type_lines({ "local ec2 = 1", "local s3 = 2", "ec2" })
     assert.same({ "-- a local ends with its line: write `ec2 = …` to keep it", "", "nil" }, answers)

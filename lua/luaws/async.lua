@@ -524,17 +524,20 @@ function async.poll(task, blocking)
   return false, runnable
 end
 
---- For the program that ran a script: what tasks raised that nobody has awaited, as texts.
+--- For the program that ran a script, or a line of it: what is to be told of tasks that failed and that
+--- nobody has awaited, each once.
 ---@return string[]
 function async.unheard()
-  local texts = {}
+  local lines = {}
   for _, task in ipairs(unheard) do
     if not task._heard then
       local ok, text = pcall(tostring, task._results[1])
-      texts[#texts + 1] = ok and text or "an error that cannot be shown"
+      lines[#lines + 1] = "a task failed, and nobody awaited it: "
+        .. (ok and text or "an error that cannot be shown")
     end
   end
-  return texts
+  unheard = {}
+  return lines
 end
 
 --- For the same: cancels every task there is, as when the script that made them is over; but for what is

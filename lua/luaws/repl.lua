@@ -118,6 +118,14 @@ local function run_chunk(self, chunk)
   end
 end
 
+-- Errors of tasks that no line has asked for.
+local function tell_unheard(self)
+  local async = package.loaded["luaws.async"]
+  for _, line in ipairs(async and async.unheard() or {}) do
+    show_error(self, line)
+  end
+end
+
 local function warn_of_local(self, text)
   local name = text:match("^%s*local%s+([%a_][%w_]*)")
   if name and not self.warned and not text:find("\n") and load(text .. " return", "=stdin", "t") then
@@ -212,6 +220,7 @@ function repl.run(terminal, env)
       core.version, _VERSION))
   end
   while true do
+    tell_unheard(self)
     local chunk, message, is_expression, text = read_chunk(self)
     if chunk == nil then
       break
