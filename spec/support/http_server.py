@@ -36,7 +36,8 @@ class Gone(Exception):
 class Plan:
     """The replies still to be given."""
 
-    identity = None
+    # Kept open for as long as it is the plan, so that no newer file has its inode.
+    file = None
     replies = []
 
     def choose(self, head):
@@ -48,14 +49,14 @@ class Plan:
                 stat = os.stat(path)
             except FileNotFoundError:
                 return None
-            identity = (stat.st_ino, stat.st_mtime_ns)
-            if identity != self.identity:
-                with open(path, encoding="latin-1") as file:
-                    self.replies = json.load(file)
+            if self.file is None or not os.path.samestat(stat, os.fstat(self.file.fileno())):
+                if self.file:
+                    self.file.close()
+                self.file = open(path, encoding="latin-1")
+                self.replies = json.load(self.file)
                 for reply in self.replies:
                     reply["pattern"] = re.compile(reply.get("target", ""))
                     reply.setdefault("times", 1)
-                self.identity = identity
             for reply in self.replies:
                 if reply.get("range", wanted) != wanted:
                     continue
