@@ -330,7 +330,7 @@ for why in ("TOKEN_EXPIRED", "USER_CREDENTIALS_CHANGED", "INSUFFICIENT_PERMISSIO
 
 for words in ("a b", "'a b' c", '"a b" c', 'a\\ b', '"a\\"b"', "'a\\b'", '"a\\nb"', 'a"b c"d', "''", '"" x', "a''b",
               "a # b", "$HOME ~ *", 'x"', "x'", "x\\", "a  \t b", '"a\'b"', "'a\"b'", "é 'ü ö'", "a;b|c", "\\'"):
-    case(f"program: {words}", config="[profile p]\ncredential_process = {HOME}/show " + words + "\n", profile="p",
+    case(f"program: {words}", config="[profile p]\ncredential_process = '{HOME}/show' " + words + "\n", profile="p",
          files={"show": "#!/usr/bin/env python3\nimport json,sys\nprint(json.dumps({'Version':1,'AccessKeyId':"
                         "json.dumps(sys.argv[1:]),'SecretAccessKey':'hush'}))\n"})
 for said in ('{"Version":1}', '{"Version":"1"}', '{"Version":2}', "{}", '{"Version":1,"AccessKeyId":"a"}',
@@ -338,7 +338,7 @@ for said in ('{"Version":1}', '{"Version":"1"}', '{"Version":2}', "{}", '{"Versi
              '{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","AccountId":""}',
              '{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","Expiration":null}',
              f'{{"Version":1,"AccessKeyId":"a","SecretAccessKey":"b","Expiration":"{FAR}","AccountId":"8"}}'):
-    case(f"program says {said}", config="[profile p]\ncredential_process = cat {HOME}/said\naws_account_id = 9\n",
+    case(f"program says {said}", config="[profile p]\ncredential_process = cat '{HOME}/said'\naws_account_id = 9\n",
          profile="p", files={"said": said})
 for text in ("AWSAccessKeyId=a\nAWSSecretKey=b\n", " AWSAccessKeyId = a \r\n\tAWSSecretKey\t=\tb=c ", "", "x\n=\n",
              "AWSAccessKeyId=a\nAWSSecretKey=b\nAWSAccessKeyId=c", "AWSAccessKeyId=\nAWSSecretKey=b",

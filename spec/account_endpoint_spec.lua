@@ -61,7 +61,7 @@ describe("an endpoint with an account in it", function()
     file:close()
     local config = os.tmpname()
     file = assert(io.open(config, "w"))
-    file:write("[profile slow]\nregion = us-east-1\ncredential_process = sh " .. script .. "\n")
+    file:write("[profile slow]\nregion = us-east-1\ncredential_process = sh '" .. script .. "'\n")
     file:close()
     local child = require("spec.support.child")
     local code = [[

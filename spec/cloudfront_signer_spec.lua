@@ -4,7 +4,7 @@ local cjson = require("cjson")
 local child = require("spec.support.child")
 local core = require("luaws.core")
 
-local FOLDER = child.output({ "mktemp", "-d" }):match("%S+")
+local FOLDER = child.output({ "mktemp", "-d" }):gsub("\n$", "")
 
 local function openssl(...)
   child.output({ "sh", "-c", 'exec openssl "$@" 2>/dev/null', "openssl", ... })

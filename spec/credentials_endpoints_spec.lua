@@ -187,7 +187,7 @@ describe("credentials", function()
         { hang = true },
       } do
         peer:clear()
-        local w <close> = imds_world()
+        local w <close> = imds_world{ AWS_METADATA_SERVICE_TIMEOUT = reply.hang and "1" }
         peer:reply(reply, "role", keys("v1"))
         assert.equal("AK-v1", w.session():get_credentials().access_key)
         assert.is_nil(peer:last().headers["x-aws-ec2-metadata-token"])
@@ -283,7 +283,8 @@ describe("credentials", function()
       local closed <close> = server.start{ refuse = true }
       local deaf <close> = server.start{ deaf = true }
       for _, nobody in ipairs{ closed, deaf } do
-        local w <close> = imds_world{ AWS_EC2_METADATA_SERVICE_ENDPOINT = nobody.url }
+        local w <close> = imds_world{ AWS_EC2_METADATA_SERVICE_ENDPOINT = nobody.url,
+          AWS_METADATA_SERVICE_TIMEOUT = "1" }
         local session = w.session()
         assert.is_nil(session:get_credentials())
         local sqs = session:client("sqs")

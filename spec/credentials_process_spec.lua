@@ -16,7 +16,7 @@ end
 local function world(script)
   local w = machine.new()
   write(w.home .. "/program", "HOME='" .. w.home .. "'\n" .. script)
-  write(w.home .. "/.aws/config", "[profile p]\ncredential_process = sh " .. w.home .. "/program\n")
+  write(w.home .. "/.aws/config", "[profile p]\ncredential_process = sh '" .. w.home .. "/program'\n")
   return w
 end
 

@@ -31,7 +31,7 @@ local OLD_SSO_FILE = ".aws/sso/cache/8decc1ceeaf3514eca63744ec2f30cbcc036b7bc.js
 local LOGIN_FILE = ".aws/login/cache/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.json"
 
 local function process(program)
-  return { files = { p = program, [".aws/config"] = "[profile p]\ncredential_process = sh HOME/p\n" },
+  return { files = { p = program, [".aws/config"] = "[profile p]\ncredential_process = sh 'HOME/p'\n" },
     profile = "p" }
 end
 

@@ -101,7 +101,7 @@ io.write(cjson.encode(out))
 
 describe("models of one's own", function()
   it("are found where boto3 finds them, and win as they do there", function()
-    local home = child.output({ "mktemp", "-d" }):match("%S+")
+    local home = child.output({ "mktemp", "-d" }):gsub("\n$", "")
     child.output{ "python3", "-c", MAKE, home }
     local luaws = os.getenv("LUAWS_BUILD") .. "/luaws"
     for _, case in ipairs{

@@ -150,7 +150,7 @@ _ = s:sign_request({ method = "GET", url = "https://x/" }, { service = "x", debu
   it("gives a throw-away AWS neither keys nor arguments", function()
     local home = server.temporary_folder()
     write(home .. "/python",
-      ("#!/bin/sh\n{ tr '\\0' ' ' </proc/$$/cmdline; env; } >%s/seen\necho 1\ncat\n"):format(home))
+      ("#!/bin/sh\n{ tr '\\0' ' ' </proc/$$/cmdline; env; } >'%s/seen'\necho 1\ncat\n"):format(home))
     child.output{ "chmod", "+x", home .. "/python" }
     local result = shell.run({ "--local", "-e", "print(1)", "SECRET-argument" },
       { env = env{ LUAWS_MOTO_PYTHON = home .. "/python" } })
@@ -164,11 +164,11 @@ describe("a program for credentials", function()
   it("is started with its own words, and luaws with its own", function()
     local w <close> = machine.new()
     write(w.home .. "/p", ([[
-tr '\0' ' ' </proc/$$/cmdline >HOME/words
-tr '\0' ' ' </proc/$PPID/cmdline >>HOME/words
+tr '\0' ' ' </proc/$$/cmdline >'HOME/words'
+tr '\0' ' ' </proc/$PPID/cmdline >>'HOME/words'
 printf '{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"SECRET-p"}'
 ]]):gsub("HOME", w.home))
-    write(w.home .. "/.aws/config", ("[profile p]\ncredential_process = sh %s/p word\n"):format(w.home))
+    write(w.home .. "/.aws/config", ("[profile p]\ncredential_process = sh '%s/p' word\n"):format(w.home))
     local session = w.session{ profile_name = "p" }
     assert.equal("SECRET-p", session:get_credentials().secret_key)
     local words = without_secrets(machine.read(w.home .. "/words"))

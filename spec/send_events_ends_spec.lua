@@ -108,11 +108,15 @@ describe("a stream of events that are sent", function()
   it("end with a task that is cancelled", function()
     peer:plan{ stays = true }
     aws.async.run(function()
-      local writer = aws.event_writer()
+      local writer, open = aws.event_writer(), false
       local reader = aws.async.spawn(function()
         local stream <close> = synthesize(peer, writer).EventStream
+        open = true
         collect(stream)
       end)
+      while not open do
+        aws.async.sleep(0.01)
+      end
       aws.async.sleep(0.05)
       reader:cancel()
       assert.equal("ConnectionClosedError", raised(writer.send, writer, text("x")).kind)
@@ -264,10 +268,10 @@ describe("a stream of events that are sent", function()
   it("may come as slowly as they like, once the answer has begun", function()
     peer:plan{ echo = ECHO }
     local writer = aws.event_writer()
-    local stream = synthesize(peer, writer, { read_timeout = 0.5 }).EventStream
+    local stream = synthesize(peer, writer, { read_timeout = 1 }).EventStream
     local next_event = stream:events()
     for i = 1, 2 do
-      aws.async.sleep(0.8)
+      aws.async.sleep(1.5)
       writer:send(text("slowly"))
       assert.equal(i, number_of(next_event()))
     end
@@ -279,9 +283,9 @@ describe("a stream of events that are sent", function()
   end)
 
   it("go to a server that has gone silent no longer than read_timeout twice", function()
-    peer:plan{ steps = { { after = 1, frames = { frames.event("AudioEvent", "last words") }, freeze = 3 } } }
+    peer:plan{ steps = { { after = 1, frames = { frames.event("AudioEvent", "last words") }, freeze = 4 } } }
     local writer = aws.event_writer()
-    local stream = synthesize(peer, writer, { read_timeout = 0.5 }).EventStream
+    local stream = synthesize(peer, writer, { read_timeout = 1 }).EventStream
     writer:send(text("x"))
     local next_event = stream:events()
     assert.same({ AudioEvent = { AudioChunk = "last words" } }, next_event())

@@ -117,8 +117,8 @@ describe("the certificate of a server", function()
     for variable, value in pairs(env) do
       words[#words + 1] = child.quote(variable .. "=" .. value)
     end
-    return ("%s %s %s/script.lua >%s/out 2>&1 &"):format(table.concat(words, " "),
-      child.quote(shell.program), folder, home), home
+    return ("%s %s %s >%s 2>&1 &"):format(table.concat(words, " "), child.quote(shell.program),
+      child.quote(folder .. "/script.lua"), child.quote(home .. "/out")), home
   end
 
   setup(function()

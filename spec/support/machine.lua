@@ -38,15 +38,17 @@ function machine.iso(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds)
 end
 
---- Makes one. Its instance metadata service is switched off unless env says otherwise.
+--- Makes one. Its instance metadata service is switched off unless env says otherwise, and waited for longer
+--- than by default: a second is short where many processes run.
 ---@param config? string the text of ~/.aws/config
 ---@param env? table<string, string> the whole environment
 ---@return table machine with `home`, `env`, `now` and `session(opts)`; `<close>` removes its files
 function machine.new(config, env)
-  local home = child.output({ "mktemp", "-d" }):match("%S+")
+  local home = child.output({ "mktemp", "-d" }):gsub("\n$", "")
   child.output({ "mkdir", "-p", home .. "/.aws/sso/cache", home .. "/.aws/login/cache" })
   local w = { home = home, now = machine.NOW, env = env or {} }
   w.env.AWS_EC2_METADATA_DISABLED = w.env.AWS_EC2_METADATA_DISABLED or "true"
+  w.env.AWS_METADATA_SERVICE_TIMEOUT = w.env.AWS_METADATA_SERVICE_TIMEOUT or "30"
   if config then
     machine.write(home .. "/.aws/config", config)
   end

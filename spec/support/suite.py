@@ -142,9 +142,12 @@ def run(job, build):
 
 
 def hear_signals():
-    """Started in the background, this ignores what the specs send to their children, who would inherit that."""
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+    """Whoever started this may ignore or block what the specs send to their children, who would inherit that."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in signal.valid_signals():
+        # Python ignores two itself, and gives them back to what it starts.
+        if signal.getsignal(number) == signal.SIG_IGN and number not in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -18,7 +18,7 @@ import sys
 import termios
 import time
 
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 60
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[=>]|\x1b\][^\x07]*\x07")
 
 
@@ -45,7 +45,7 @@ def wait_for(fd, pattern):
 
 def ended(pid):
     """The exit code of the program (128 + the signal that killed it), which gets a moment to end."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
