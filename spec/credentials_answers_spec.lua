@@ -59,12 +59,8 @@ describe("as botocore does it, odd answers and files", function()
   setup(function()
     peer = server.start()
     root = server.temporary_folder()
-    local homes = { "mkdir", "-p" }
-    for number in ipairs(fixture.cases) do
-      homes[#homes + 1] = ("%s/%d/.aws/sso/cache"):format(root, number)
-      homes[#homes + 1] = ("%s/%d/.aws/login/cache"):format(root, number)
-    end
-    child.output(homes)
+    child.output{ "sh", "-c", 'cd "$1" && for i in $(seq "$2"); do '
+      .. "echo $i/.aws/sso/cache $i/.aws/login/cache; done | xargs mkdir -p", "sh", root, #fixture.cases }
   end)
   teardown(function()
     peer:stop()
