@@ -47,13 +47,13 @@ describe("Expect: 100-continue", function()
 
   it("announces bodies of any size, of objects and of parts, and sends them after the 100", function()
     peer:reply{ always = true }
-    local s3 = client(peer)
+    local s3, before = client(peer), peer:connections()
     s3:put_object{ Bucket = "b", Key = "k", Body = "x" }
     s3:put_object{ Bucket = "b", Key = "k", Body = ("x"):rep(300000) }
     s3:upload_part{ Bucket = "b", Key = "k", UploadId = "u", PartNumber = 1, Body = ("x"):rep(70000) }
     assert.same({ { "100-continue", 1, true }, { "100-continue", 300000, true },
       { "100-continue", 70000, true } }, seen(peer))
-    assert.equal(1, peer:connections())
+    assert.equal(before + 1, peer:connections())
   end)
 
   it("is not signed", function()

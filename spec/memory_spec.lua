@@ -37,6 +37,8 @@ describe("memory", function()
   local peer
   setup(function()
     peer = server.start()
+  end)
+  before_each(function()
     peer:reply{ body = '{"QueueUrls":["http://a","http://b"]}', always = true }
   end)
   teardown(function()
