@@ -112,7 +112,7 @@ describe("the examples", function()
       .. "' examples/tail_logs.lua group > " .. path .. " 2>&1 & echo $!" }):gsub("%s", "")
     local function printed(wanted)
       local text = ""
-      for _ = 1, 200 do
+      for _ = 1, 1200 do
         local file <close> = assert(io.open(path))
         text = file:read("a")
         if text:find(wanted, 1, true) then

@@ -73,7 +73,7 @@ describe("a download", function()
     { "goes on after a reset", PLAIN, { whole{ cut = { after = 2, how = "reset" } }, part(2, 9) },
       { "HEAD", "GET", GET_2 } },
     { "goes on after silence", PLAIN, { whole{ cut = { after = 2, how = "hang" } }, part(2, 9) },
-      { "HEAD", "GET", GET_2 }, { read_timeout = 1 } },
+      { "HEAD", "GET", GET_2 }, { read_timeout = 2 } },
     { "goes on several times", PLAIN, { whole{ cut = { after = 2 } }, part(2, 9, { cut = { after = 3 } }),
       part(5, 9, { cut = { after = 0 } }), part(5, 9) },
       { "HEAD", "GET", GET_2, 'GET bytes=5- "e"', 'GET bytes=5- "e"' } },

@@ -234,7 +234,7 @@ describe("a fault of every operation of uploads, downloads and copies", function
     write("large", ("x"):rep(SIZE))
     write("small", DATA)
     s3 = aws.client("s3", { endpoint_url = peer.url, region_name = "us-east-1", aws_access_key_id = "a",
-      aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" }, read_timeout = 2,
+      aws_secret_access_key = "b", config = { s3 = { addressing_style = "path" }, read_timeout = 4,
         max_pool_connections = 50, retries = { total_max_attempts = 2, mode = "standard" } } })
   end)
   teardown(function()

@@ -42,16 +42,14 @@ static void fails(struct luaws_host *h, const char *code, const char *kind) {
     fail_msg("%s, not %s: %s", luaws_host_error_kind(h), kind, luaws_host_error(h));
 }
 
-/* Whatever went before: the host still does its work, though a limit of some ms may be
-   short for that where many processes run. */
+/* Whatever went before: the host still does its work. Its limit of time may be short for
+   that where many processes run, so it gets some tries. */
 static void still_works(struct luaws_host *h) {
-  static const char work[] =
-      "return require('luaws').client('sqs'):list_queues{}.QueueUrls[2]";
-  for (int i = 0;
-       i < 50 && run(h, work) && strcmp(luaws_host_error_kind(h), "TimeLimitError") == 0;
-       i++) {
-  }
-  runs(h, work);
+  int tries = 50, rc;
+  do
+    rc = run(h, "return require('luaws').client('sqs'):list_queues{}.QueueUrls[2]");
+  while (rc && --tries && strcmp(luaws_host_error_kind(h), "TimeLimitError") == 0);
+  if (rc) fail_msg("%s: %s", luaws_host_error_kind(h), luaws_host_error(h));
   assert_string_equal(luaws_host_result_string(h, 0, NULL), "http://b");
   assert_null(luaws_host_error(h));
 }
@@ -356,7 +354,7 @@ static void the_time_limit_ends_computing_and_waiting(void **state) {
 
 static void finalizers_do_not_escape_the_limits_of_safe_scripts(void **state) {
   struct luaws_host *h = new_host(
-      (struct luaws_host_options){.time_limit_ms = 200, .libraries = LUAWS_HOST_SAFE});
+      (struct luaws_host_options){.time_limit_ms = 5000, .libraries = LUAWS_HOST_SAFE});
   fails(h, "setmetatable({}, {__gc = function() while true do end end})", "LuaError");
   runs(h, "local aws = require('luaws') local mt = {} setmetatable({}, mt) mt.__gc = 1 "
           "assert(not pcall(setmetatable, {}, mt)) "
