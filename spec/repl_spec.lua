@@ -123,7 +123,7 @@ describe("the REPL at a terminal", function()
     peer:reply({ hang = true }, { body = '{"TableNames":["t"]}' })
     local shown, code = shell.play({
       { "", "> $" }, { "db = aws.client('dynamodb')\r", "\n> $" },
-      { "io.write('busy') io.flush() db:list_tables()\r", "\nbusy$" }, { "", 0.3 },
+      { "io.write('busy') io.flush() db:list_tables()\r", "\nbusy$" }, { "", 1 },
       { "\3", "interrupted!?\n> $" },
       { "db:list_tables().TableNames\r", '\n{ "t" }\n> $' }, { "\4", "\n$" },
     }, { env = env(), words = { "--endpoint-url", peer.url } })

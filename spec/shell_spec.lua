@@ -263,8 +263,7 @@ print("the end")]])
       "aws.async.map({ 1, 2 }, function() aws.client('sts'):get_caller_identity() end)",
       "aws.async.map({ 1, 2 }, function() while true do end end)",
     }) do
-      local chunk = ([[io.write('ready') io.flush()
-        local ok, err = pcall(function() %s end)
+      local chunk = ([[local ok, err = pcall(function() io.write('ready') io.flush() %s end)
         print(ok, err.kind, err, err:is('BotoCoreError'), 'end')]]):format(body)
       local shown, code = shell.play({ { "", "ready" }, { "", 0.2 }, { "\3", "end\n" } },
         { words = { "--endpoint-url", peer.url, "-e", chunk }, env = env })
