@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """suite.py BUILD [NAME...]: runs the C tests and the Busted specs, each in a process of its own.
 
-As many run at once as there are processors. Each gets an empty home folder and none of the caller's settings:
-no AWS_*, no proxies, no Lua paths. A file that crashes, hangs or skips a test counts as a failure. The last line
-is `N passed, N failed`.
+As many run at once as there are processors for us, and eight at most. Each gets an empty home folder and none of
+the caller's settings: no AWS_*, no proxies, no Lua paths. A file that crashes, hangs or skips a test counts as a
+failure. The last line is `N passed, N failed`.
 """
 
 import concurrent.futures
@@ -19,6 +19,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT_SECONDS = 900
+MOST_AT_ONCE = 8  # each may have servers beside it, which take some hundred megabytes
 VERSITYGW = os.path.join(ROOT, "build", "tools", "versitygw")  # scripts/setup builds it
 # What a test may see of the caller's environment.
 KEPT = ("PATH", "TERM", "CI")
@@ -142,6 +143,18 @@ def run(job, build):
     return passed, failed, time.monotonic() - started, text
 
 
+def processors():
+    """How many we may use: a container may be given fewer than the machine has."""
+    count = len(os.sched_getaffinity(0))
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        count = min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # there is no limit
+        pass
+    return min(count, MOST_AT_ONCE)
+
+
 def hear_signals():
     """Whoever started this may ignore or block what the specs send to their children, who would inherit that."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -175,7 +188,7 @@ def main():
     os.makedirs(logs, exist_ok=True)
     total_passed = total_failed = 0
     broken = []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(processors()) as pool:
         running = {pool.submit(run, job, build): job[0] for job in todo}
         for done in concurrent.futures.as_completed(running):
             name = running[done]
