@@ -207,17 +207,20 @@ describe("a session's bearer token", function()
       peer:clear()
       peer:reply{ status = 400, body = '{"error":"invalid_grant"}', always = true }
       w.now = NOW + 3600 - left
-      for _ = 1, 5 do
-        assert.equal("one", token.token)
-        async.sleep(0.02)
+      local function read_until(count)
+        local deadline = os.time() + 10
+        repeat
+          for _ = 1, 5 do
+            assert.equal("one", token.token)
+            async.sleep(0.02)
+          end
+        until #peer:requests() >= count or os.time() > deadline
+        assert.equal(count, #peer:requests(), left)
       end
-      assert.equal(asked, #peer:requests(), left)
+      read_until(asked)
       if left > 70 and asked == 1 then
         w.now = w.now + 60
-        assert.equal("one", token.token)
-        async.sleep(0.05)
-        assert.equal("one", token.token)
-        assert.equal(2, #peer:requests(), left)
+        read_until(2)
       end
     end
   end)

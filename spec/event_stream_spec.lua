@@ -213,7 +213,7 @@ describe("an event stream", function()
   it("drops its connection when it is closed early, and gives it back at the end", function()
     local before = peer:connections()
     local s3 = client(peer, "s3")
-    peer:reply({ chunked = true, pieces = { frames.event("Records", "1"), 0.3, frames.event("End") } },
+    peer:reply({ chunked = true, pieces = { frames.event("Records", "1"), 9, frames.event("End") } },
       { body = frames.event("End") }, { body = frames.event("End") })
     do
       local stream <close> = s3:select_object_content(SELECT).Payload

@@ -388,14 +388,17 @@ describe("events that are sent", function()
     peer:plan{ echo = ECHO }
     local order = {}
     aws.async.run(function()
-      local sent = 0
+      local sent, came = 0, 0
       local response = synthesize(peer, function()
-        aws.async.sleep(0.02)
+        repeat
+          aws.async.sleep(0.02)
+        until came == sent
         sent = sent + 1
         order[#order + 1] = "sent"
         return sent <= 3 and text("number " .. sent) or nil
       end)
       for event in response.EventStream:events() do
+        came = came + 1
         order[#order + 1] = number_of(event)
       end
     end)
@@ -482,7 +485,7 @@ describe("events that are sent", function()
   end)
 
   it("wait for a server that does not take them, and are not asked for meanwhile", function()
-    peer:plan{ hold = 0.4, echo = ECHO }
+    peer:plan{ hold = 2, echo = ECHO }
     local asked, held = 0, nil
     aws.async.run(function()
       local writer = aws.event_writer()

@@ -213,8 +213,8 @@ describe("transfers", function()
     s3:download_file("bucket", "key", path("out"), {
       Config = { max_bandwidth = 400000, io_chunksize = 10000 } })
     local down = core.monotonic() - before - up
-    assert.is_true(up > 0.3 and up < 5, up)
-    assert.is_true(down > 0.4 and down < 5, down)
+    assert.is_true(up > 0.3 and up < 30, up)
+    assert.is_true(down > 0.4 and down < 30, down)
   end)
 
   it("refuse wrong arguments before anything is sent", function()
