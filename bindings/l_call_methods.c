@@ -102,17 +102,6 @@ static int call_request_hashes(lua_State *L) {
   return l_encode_push_hashes(L, &check_call(L)->request.body);
 }
 
-/* call:request_header(name) → its value, or nil */
-static int call_request_header(lua_State *L) {
-  struct luaws_call *call = check_call(L);
-  struct luaws_str name;
-  name.ptr = luaL_checklstring(L, 2, &name.len);
-  const struct luaws_str *value = luaws_headers_get(&call->request.headers, name);
-  if (!value) return 0;
-  l_push_text(L, *value);
-  return 1;
-}
-
 /* call:set_method(text), call:set_url(text), call:set_header(name, value or nil),
  * call:set_body(text) */
 static int call_set_method(lua_State *L) {
@@ -411,7 +400,6 @@ void l_call_push_methods(lua_State *L) {
       {"request", call_request},
       {"request_body", call_request_body},
       {"request_hashes", call_request_hashes},
-      {"request_header", call_request_header},
       {"set_method", call_set_method},
       {"set_url", call_set_url},
       {"set_header", call_set_header},

@@ -135,14 +135,6 @@ function resource.of_client(client, session, api_version)
   return family:class(family.service_name, client):make(client, {})
 end
 
---- True for an object of a resource class.
----@param value any
----@return boolean
-function resource.is_resource(value)
-  local mt = getmetatable(value)
-  return type(value) == "table" and type(mt) == "table" and mt.class ~= nil and mt.__name == "luaws.resource"
-end
-
 --- What an object has, for completion and help: kind of member by name ("identifier", "alias",
 --- "attribute", "action", "load", "waiter", "collection", "reference", "subresource", "method").
 ---@param object table

@@ -6,12 +6,14 @@
 #include "sign/sign.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -646,19 +648,22 @@ static void derives_the_published_key_pairs(void **state) {
 /* Whether the hex at the end of text is the pair's signature of to_sign. */
 static bool is_signed(EVP_PKEY *pair, struct luaws_str text, struct luaws_str to_sign) {
   ptrdiff_t at = luaws_str_find_str(text, LUAWS_STR("Signature="));
-  struct luaws_buf der = {0};
   unsigned char digest[LUAWS_SHA256_BYTES];
   assert_true(at > 0);
-  assert_true(luaws_hex_decode(&der, luaws_str_sub(text, (size_t)at + 10, text.len)));
+  struct luaws_str hex = luaws_str_sub(text, (size_t)at + 10, text.len);
+  char *copy = strndup(hex.ptr, hex.len);
+  long der_bytes;
+  unsigned char *der = OPENSSL_hexstr2buf(copy, &der_bytes);
+  assert_non_null(der);
   EVP_MD_CTX *md = luaws_sha256_new();
   assert_true(luaws_sha256(md, to_sign, digest));
   EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
   EVP_PKEY_verify_init(ctx);
-  bool right =
-      EVP_PKEY_verify(ctx, (unsigned char *)der.ptr, der.len, digest, sizeof digest) == 1;
+  bool right = EVP_PKEY_verify(ctx, der, (size_t)der_bytes, digest, sizeof digest) == 1;
   EVP_PKEY_CTX_free(ctx);
   EVP_MD_CTX_free(md);
-  luaws_buf_clear(&der);
+  OPENSSL_free(der);
+  free(copy);
   return right;
 }
 

@@ -52,7 +52,7 @@ static void write_marked(struct luaws_writer *w, const char *mark,
 }
 
 static void write_bytes(struct luaws_writer *w, struct luaws_str s) {
-  if (luaws_utf8_valid(s)) return tree_ops->bytes(w, s);
+  if (luaws_utf8_find_bad(s) < 0) return tree_ops->bytes(w, s);
   struct luaws_buf b = {0};
   luaws_base64_encode(&b, s);
   write_marked(w, "$bytes", luaws_buf_str(&b));

@@ -190,11 +190,6 @@ static void search(struct luaws_chain *chain) {
     h->done(h->done_arg);
     rc = luaws_chain_get(chain, NULL, &found, &err);
   }
-  if (rc == LUAWS_FOUND) {
-    struct luaws_buf text = {0};
-    luaws_credentials_describe(found, get_now(NULL), &text);
-    luaws_buf_clear(&text);
-  }
   if (rc < 0 && (!err.kind || !luaws_error_message(&err))) abort();
   luaws_error_clear(&err);
   luaws_credentials_release(found);

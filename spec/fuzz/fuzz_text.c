@@ -101,7 +101,7 @@ static void count_characters(struct luaws_str text) {
     characters++;
   }
   if (bytes != text.len || characters != luaws_utf8_count(text)) abort();
-  if (valid != luaws_utf8_valid(text)) abort();
+  if (valid != (luaws_utf8_find_bad(text) < 0)) abort();
 }
 
 /* The same text as a proxy, as what goes around it, and as the host. */
@@ -130,13 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!copy) abort();
   memcpy(copy, data, size);
   struct luaws_str text = {copy, size};
-  struct luaws_buf url = {0};
   round_trip(luaws_base64_encode, luaws_base64_decode, text);
-  round_trip(luaws_hex_encode, luaws_hex_decode, text);
   round_trip(percent_encode, percent_decode, text);
   round_trip(luaws_form_encode, form_decode, text);
-  luaws_base64url_decode(&url, text);
-  luaws_buf_clear(&url);
   read_time(text);
   read_number(text);
   count_characters(text);

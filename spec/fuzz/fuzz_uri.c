@@ -50,7 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                luaws_str_sub(text, (size_t)line + 1, size));
   if (luaws_request_set_url(&req, text, NULL) == 0) {
     luaws_headers_add(&req.headers, LUAWS_STR("x-text"), text);
-    luaws_request_add_query(&req, text, text);
     sign(&req, false);
     sign(&req, true);
   }

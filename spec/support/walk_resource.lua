@@ -82,7 +82,7 @@ function STEPS.sizes(found)
 end
 
 function STEPS.names(object)
-  if not resource.is_resource(object) then
+  if not walk_values.is_resource(object) then
     return collection.names(object)
   end
   local names = { "meta" }

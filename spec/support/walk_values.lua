@@ -4,7 +4,6 @@
 -- data = }, sets of DynamoDB, { ["$set"] = … }, and empty tables, "$empty".
 local aws = require("luaws")
 local cjson = require("cjson")
-local resource = require("luaws.resource")
 
 local dynamodb = aws.dynamodb
 
@@ -23,6 +22,11 @@ function walk_values.hex_of(bytes)
   return (bytes:gsub(".", function(byte)
     return ("%02x"):format(byte:byte())
   end))
+end
+
+--- True for an object of a resource class.
+function walk_values.is_resource(value)
+  return type(value) == "table" and (getmetatable(value) or {}).__name == "luaws.resource"
 end
 
 local function number_of(value)
@@ -93,7 +97,7 @@ function walk_values.tell(value)
     return walk_values.tell(value.bytes)
   elseif dynamodb.is_set(value) then
     return { ["$set"] = tell_set(value) }
-  elseif resource.is_resource(value) then
+  elseif walk_values.is_resource(value) then
     local identifiers = {}
     for i, name in ipairs(value.meta.identifiers) do
       identifiers[i] = walk_values.tell(value[name])

@@ -30,23 +30,23 @@ void luaws_base64_encode(struct luaws_buf *out, struct luaws_str s) {
 
 enum { NOT_A_DIGIT = 64, PADDING = 65, SPACE = 66 };
 
-static unsigned base64_value(unsigned char c, bool url) {
+static unsigned base64_value(unsigned char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26u;
   if (c >= '0' && c <= '9') return c - '0' + 52u;
-  if (c == (url ? '-' : '+')) return 62;
-  if (c == (url ? '_' : '/')) return 63;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
   if (c == '=') return PADDING;
   if (c == ' ' || (c >= '\t' && c <= '\r')) return SPACE;
   return NOT_A_DIGIT;
 }
 
-static bool base64_decode(struct luaws_buf *out, struct luaws_str s, bool url) {
+bool luaws_base64_decode(struct luaws_buf *out, struct luaws_str s) {
   if (!luaws_buf_reserve(out, s.len / 4 * 3 + 3)) return false;
   unsigned bits = 0, digits = 0, padding = 0;
   char *q = out->ptr + out->len;
   for (size_t i = 0; i < s.len; i++) {
-    unsigned v = base64_value((unsigned char)s.ptr[i], url);
+    unsigned v = base64_value((unsigned char)s.ptr[i]);
     if (v < 64 && padding == 0) {
       bits = bits << 6 | v;
       if (++digits == 4) {
@@ -70,15 +70,7 @@ static bool base64_decode(struct luaws_buf *out, struct luaws_str s, bool url) {
   *q = 0;
   if (digits == 1) return false;
   unsigned wanted = digits ? 4 - digits : 0;
-  return padding == wanted || (url && padding == 0);
-}
-
-bool luaws_base64_decode(struct luaws_buf *out, struct luaws_str s) {
-  return base64_decode(out, s, false);
-}
-
-bool luaws_base64url_decode(struct luaws_buf *out, struct luaws_str s) {
-  return base64_decode(out, s, true);
+  return padding == wanted;
 }
 
 void luaws_hex_encode(struct luaws_buf *out, struct luaws_str s) {
@@ -98,16 +90,6 @@ static int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-bool luaws_hex_decode(struct luaws_buf *out, struct luaws_str s) {
-  if (s.len % 2) return false;
-  for (size_t i = 0; i < s.len; i += 2) {
-    int high = hex_value(s.ptr[i]), low = hex_value(s.ptr[i + 1]);
-    if (high < 0 || low < 0) return false;
-    luaws_buf_append_char(out, (char)(high << 4 | low));
-  }
-  return !out->failed;
 }
 
 static bool is_unreserved(unsigned char c) {
@@ -203,10 +185,6 @@ ptrdiff_t luaws_utf8_find_bad(struct luaws_str s) {
     at += n;
   }
   return -1;
-}
-
-bool luaws_utf8_valid(struct luaws_str s) {
-  return luaws_utf8_find_bad(s) < 0;
 }
 
 size_t luaws_utf8_count(struct luaws_str s) {

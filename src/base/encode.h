@@ -9,12 +9,9 @@ void luaws_base64_encode(struct luaws_buf *out, struct luaws_str s);
 /* White space between the characters is skipped; anything else that is not base64, or
    padding that is missing or not at the end, is false (out then holds a part). */
 bool luaws_base64_decode(struct luaws_buf *out, struct luaws_str s);
-/* RFC 4648 section 5 ("-" and "_"), padding optional. */
-bool luaws_base64url_decode(struct luaws_buf *out, struct luaws_str s);
 
 /* Lower case. */
 void luaws_hex_encode(struct luaws_buf *out, struct luaws_str s);
-bool luaws_hex_decode(struct luaws_buf *out, struct luaws_str s);
 
 /* RFC 3986: letters, digits, "-._~" and the characters of `safe` pass (NULL: none
    further), all else becomes %XX in upper case. */
@@ -25,9 +22,8 @@ void luaws_percent_decode(struct luaws_buf *out, struct luaws_str s);
 void luaws_form_encode(struct luaws_buf *out, struct luaws_str s);
 void luaws_form_decode(struct luaws_buf *out, struct luaws_str s);
 
-/* Well-formed UTF-8: shortest forms, no surrogates, at most U+10FFFF. */
-bool luaws_utf8_valid(struct luaws_str s);
-/* Where the first byte is that breaks it, or -1. */
+/* Where the first byte is that is no well-formed UTF-8 (shortest forms, no surrogates, at
+   most U+10FFFF), or -1. */
 ptrdiff_t luaws_utf8_find_bad(struct luaws_str s);
 /* How many of the first bytes of s are one well-formed character; 0 when they are none.
  */

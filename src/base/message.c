@@ -63,10 +63,6 @@ const struct luaws_str *luaws_headers_get(const struct luaws_headers *h,
   return NULL;
 }
 
-void luaws_headers_reset(struct luaws_headers *h) {
-  h->count = 0;
-}
-
 /* ---- URLs ---- */
 
 static int bad_url(struct luaws_error *err, struct luaws_str url, const char *why) {
@@ -187,20 +183,4 @@ void luaws_request_url(const struct luaws_request *r, struct luaws_buf *out) {
   luaws_buf_append_str(out, r->path);
   if (r->query.len) luaws_buf_append_char(out, '?');
   luaws_buf_append_str(out, r->query);
-}
-
-bool luaws_request_add_query(struct luaws_request *r, struct luaws_str key,
-                             struct luaws_str value) {
-  struct luaws_buf b = {0};
-  luaws_buf_append_str(&b, r->query);
-  if (r->query.len) luaws_buf_append_char(&b, '&');
-  luaws_percent_encode(&b, key, NULL);
-  luaws_buf_append_char(&b, '=');
-  luaws_percent_encode(&b, value, NULL);
-  struct luaws_str query =
-      b.failed ? LUAWS_STR_NONE : luaws_arena_str(r->arena, luaws_buf_str(&b));
-  luaws_buf_clear(&b);
-  if (!query.ptr) return false;
-  r->query = query;
-  return true;
 }

@@ -30,7 +30,6 @@ void luaws_headers_remove(struct luaws_headers *h, struct luaws_str name);
 /* The first value, or NULL. */
 const struct luaws_str *luaws_headers_get(const struct luaws_headers *h,
                                           struct luaws_str name);
-void luaws_headers_reset(struct luaws_headers *h);
 
 struct luaws_request {
   struct luaws_arena *arena;
@@ -50,9 +49,6 @@ int luaws_request_set_url(struct luaws_request *r, struct luaws_str url,
                           struct luaws_error *err);
 /* scheme://host/path?query */
 void luaws_request_url(const struct luaws_request *r, struct luaws_buf *out);
-/* Appends key=value (both encoded here) to the query. */
-bool luaws_request_add_query(struct luaws_request *r, struct luaws_str key,
-                             struct luaws_str value);
 
 struct luaws_response {
   int status;

@@ -67,17 +67,6 @@ uint64_t luaws_credentials_features(const struct luaws_credentials *c) {
   return c->features;
 }
 
-void luaws_credentials_describe(const struct luaws_credentials *c, int64_t now_s,
-                                struct luaws_buf *out) {
-  luaws_buf_printf(out, "Credentials(method='%.*s'", LUAWS_STR_ARG(c->method));
-  if (c->expiry_s > now_s) {
-    luaws_buf_printf(out, ", expires in %lld s", (long long)(c->expiry_s - now_s));
-  } else if (c->expiry_s) {
-    luaws_buf_append_cstr(out, ", expired");
-  }
-  luaws_buf_append_char(out, ')');
-}
-
 int luaws_no_credentials(struct luaws_error *err) {
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
                          "Unable to locate credentials");

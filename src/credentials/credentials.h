@@ -39,9 +39,6 @@ static inline struct luaws_creds
 luaws_credentials_view(const struct luaws_credentials *c) {
   return (struct luaws_creds){c->access_key, c->secret_key, c->token};
 }
-/* "Credentials(method='env', expires in 900 s)": nothing secret. */
-void luaws_credentials_describe(const struct luaws_credentials *c, int64_t now_s,
-                                struct luaws_buf *out);
 
 /* botocore's words: LUAWS_E_CREDENTIALS. */
 int luaws_no_credentials(struct luaws_error *err);

@@ -71,14 +71,6 @@ struct luaws_str luaws_partition_at(const struct luaws_node *endpoints, uint32_t
   return get_text(partition_node(endpoints, i), "partition");
 }
 
-struct luaws_str luaws_partition_dns_suffix(const struct luaws_node *endpoints,
-                                            struct luaws_str partition, bool dualstack,
-                                            bool fips) {
-  const struct luaws_node *p = partition_named(endpoints, partition);
-  if (!dualstack && !fips) return get_text(p, "dnsSuffix");
-  return get_text(find_variant(get(p, "defaults"), dualstack, fips), "dnsSuffix");
-}
-
 int luaws_partition_for_region(const struct luaws_node *endpoints,
                                struct luaws_str region, struct luaws_str *out,
                                struct luaws_error *err) {

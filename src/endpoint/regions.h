@@ -13,10 +13,6 @@
 
 /* The names of all partitions, "aws" first; none past the last. */
 struct luaws_str luaws_partition_at(const struct luaws_node *endpoints, uint32_t i);
-/* The partition's DNS suffix, or that of a variant; none when it has none. */
-struct luaws_str luaws_partition_dns_suffix(const struct luaws_node *endpoints,
-                                            struct luaws_str partition, bool dualstack,
-                                            bool fips);
 /* The name of the region's partition, by its list of regions or its pattern.
    LUAWS_E_ENDPOINT, kind "UnknownRegionError". */
 int luaws_partition_for_region(const struct luaws_node *endpoints,

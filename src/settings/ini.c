@@ -4,6 +4,8 @@
    files mean. */
 #include "settings/ini.h"
 
+#include "base/encode.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -76,26 +78,6 @@ static struct luaws_str strip(struct luaws_str s, size_t *indent) {
   }
   if (indent) *indent = s.len ? count : 0;
   return strip_end(s);
-}
-
-/* Where a line that is well-formed UTF-8 stops being that, or -1. */
-static ptrdiff_t find_bad_utf8(struct luaws_str s) {
-  const unsigned char *u = (const unsigned char *)s.ptr;
-  size_t i = 0;
-  while (i < s.len) {
-    unsigned char c = u[i];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
-    if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || n > s.len - i) return (ptrdiff_t)i;
-    for (size_t k = 1; k < n; k++) {
-      if ((u[i + k] & 0xc0) != 0x80) return (ptrdiff_t)i;
-    }
-    if ((c == 0xe0 && u[i + 1] < 0xa0) || (c == 0xed && u[i + 1] > 0x9f) ||
-        (c == 0xf0 && u[i + 1] < 0x90) || (c == 0xf4 && u[i + 1] > 0x8f)) {
-      return (ptrdiff_t)i;
-    }
-    i += n;
-  }
-  return -1;
 }
 
 /* ---- blocks ---- */
@@ -245,7 +227,8 @@ static int begin_value(struct parse *p, struct luaws_str line) {
 }
 
 static int parse_line(struct parse *p, struct luaws_str line) {
-  if (find_bad_utf8(line) >= 0) return fail(p, p->line, "not UTF-8", LUAWS_STR_NONE);
+  if (luaws_utf8_find_bad(line) >= 0)
+    return fail(p, p->line, "not UTF-8", LUAWS_STR_NONE);
   size_t indent = 0;
   struct luaws_str text = strip(line, &indent);
   if (text.len && (text.ptr[0] == '#' || text.ptr[0] == ';')) return 0;

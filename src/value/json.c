@@ -5,6 +5,8 @@
    the correctly rounded value; the rest goes to the C library. */
 #include "value/json.h"
 
+#include "base/encode.h"
+
 #include <math.h>
 
 enum expectation {
@@ -431,20 +433,6 @@ bool luaws_json_skip(struct luaws_json *j, enum luaws_json_token just_read) {
 
 /* ---- writing ---- */
 
-/* The length of the UTF-8 sequence at p, or 0 when there is none. */
-static size_t utf8_length(const unsigned char *p, size_t n) {
-  size_t len = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-  if (len == 0 || len > n || p[0] > 0xF4) return 0;
-  for (size_t i = 1; i < len; i++) {
-    if ((p[i] & 0xC0) != 0x80) return 0;
-  }
-  if (p[0] == 0xE0 && p[1] < 0xA0) return 0; /* overlong */
-  if (p[0] == 0xED && p[1] > 0x9F) return 0; /* surrogates */
-  if (p[0] == 0xF0 && p[1] < 0x90) return 0; /* overlong */
-  if (p[0] == 0xF4 && p[1] > 0x8F) return 0; /* past U+10FFFF */
-  return len;
-}
-
 static void quote_ascii(struct luaws_buf *out, unsigned char c) {
   static const char letters[] = "btn\0fr"; /* from 0x08 on */
   luaws_buf_append_char(out, '\\');
@@ -465,7 +453,7 @@ void luaws_json_quote(struct luaws_buf *out, struct luaws_str s) {
     size_t len = 1;
     bool plain = c >= 0x20 && c != '"' && c != '\\';
     if (c >= 0x80) {
-      len = utf8_length((const unsigned char *)s.ptr + i, s.len - i);
+      len = luaws_utf8_step(luaws_str_sub(s, i, s.len));
       plain = len > 0;
     }
     if (!plain) {
