@@ -161,8 +161,27 @@ describe("collection", function()
   end)
 
   it("refuses a limit that is no number", function()
-    local service = open()
-    local _, err = pcall(function() return service.birds:limit("many") end)
-    assert.same({ "TypeError", "limit takes a whole number" }, { err.kind, tostring(err) })
+    local service, client = open()
+    for _, case in ipairs {
+      { "limit", function() return service.birds:limit("many") end },
+      { "limit", function() return sizes(service.birds:filter { limit = "3" }) end },
+      { "page_size", function() return sizes(service.birds:filter { page_size = 2.5 }) end },
+    } do
+      local _, err = pcall(case[2])
+      assert.same({ "TypeError", case[1] .. " takes a whole number" }, { err.kind, tostring(err) })
+    end
+    assert.same({}, client.calls)
+  end)
+
+  it("takes no parameters where it would not use them: all but a few would be all", function()
+    local service, client = open()
+    for _, collection in ipairs { service.birds, service.birds:all() } do
+      for name, what in pairs { all = "", pages = ":pages()" } do
+        local _, err = pcall(collection[name], collection, { Zone = "z" })
+        assert.same({ "TypeError", name .. " takes no parameters: write collection:filter{...}" .. what },
+          { err.kind, tostring(err) })
+      end
+    end
+    assert.same({}, client.calls)
   end)
 end)

@@ -136,6 +136,8 @@ describe("what is written wrong:", function()
       "WaiterConfig: no 'MaxAttempt'; did you mean 'MaxAttempts'?" },
     { "a waiter's delay", function() exists:wait { WaiterConfig = { Delay = "1" } } end,
       "WaiterConfig: Delay must be a number that is not negative, not '1'" },
+    { "a waiter's delay without an end", function() exists:wait { WaiterConfig = { Delay = 1 / 0 } } end,
+      "WaiterConfig: Delay must be a number that is not negative, not inf" },
     { "wait without its waiter", function() exists.wait { Bucket = "b" } end,
       "wait is a method: call it as waiter:wait{...}" },
     { "wait with a string", function() exists:wait("bucket") end,
@@ -152,6 +154,15 @@ describe("what is written wrong:", function()
       "filter is a method: call it as collection:filter(...)" },
     { "all without its collection", function() ec2.instances.all() end,
       "all is a method: call it as collection:all(...)" },
+    { "all with parameters", function() return ec2.instances:all { Filters = {} } end,
+      "all takes no parameters: write collection:filter{...}" },
+    { "tags that are no table", function() instance:delete_tags("Name") end,
+      "delete_tags takes its parameters in one table" },
+    { "an object without its meta", function()
+      local without = ec2:Instance("i-2")
+      without.meta = nil
+      return without:stop()
+    end, "this ec2.Instance has lost its meta" },
     { "filter with a string", function() ec2.instances:filter("x") end,
       "filter takes its parameters in one table, not a string" },
     { "an attribute", function() instance.instance_typ = "t3.micro" end,

@@ -152,6 +152,34 @@ describe("resources against moto", function()
     assert.equal(1, size)
   end)
 
+  it("wait for a load that is under way already", function()
+    local bucket = bucket_with(1)
+    local later
+    bucket.meta.client.meta.events:register("before-send.s3.ListBuckets", function()
+      later = aws.async.spawn(function() return bucket.creation_date end)
+      aws.async.sleep(0) -- it asks while the answer is not there
+    end)
+    local dates = aws.async.run(function() return { bucket.creation_date, later:await() } end)
+    assert.is_number(dates[1])
+    assert.equal(dates[1], dates[2])
+  end)
+
+  it("give what was loaded for it to a task that comes after another one's action", function()
+    local object = bucket_with(1):Object("k1")
+    object.meta.client.meta.events:register("before-send.s3.DeleteObject", function()
+      return { status_code = 204, headers = {}, body = "" } -- at once
+    end)
+    local sizes = aws.async.map({ 1, 2 }, function(i)
+      local size = object.content_length
+      if i == 1 then
+        object:delete()
+        assert.is_nil(object.meta.data)
+      end
+      return size
+    end)
+    assert.same({ 1, 1 }, sizes)
+  end)
+
   it("work in tasks", function()
     local bucket = bucket_with(4)
     local counts = aws.async.map({ 1, 2, 3, 4 }, function(limit)

@@ -131,7 +131,8 @@ end
 local function check_config(config)
   nearest.check_options("WaiterConfig", config, { "Delay", "MaxAttempts" })
   for name, value in pairs(config) do
-    if type(value) ~= "number" or value < 0 then
+    local fits = type(value) == "number" and value >= 0 and (name ~= "Delay" or value < math.huge)
+    if not fits then
       errors.raise("ValueError", "WaiterConfig: %s must be a number that is not negative, not %s", name,
         repr.value(value))
     end

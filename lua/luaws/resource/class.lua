@@ -73,28 +73,29 @@ end
 function PROPERTIES.attribute(self, member)
   local name = member.member
   return function(object)
-    local meta = object.meta
-    if meta.data == nil then
+    local data = object.meta.data
+    if data == nil then
       if not self.loadable then
         errors.raise("ResourceLoadException", "%s has no load method", self.full_name)
       end
-      load(object)
-      if meta.data == nil then
+      data = load(object)
+      if data == nil then
         errors.raise("ResourceLoadException", "%s: the service's answer to load has no data for it",
           tostring(object))
       end
     end
-    return meta.data[name]
+    return data[name]
   end
 end
 
 function PROPERTIES.reference(self, member)
   local handler = response.handler(self.family, member.model.resource)
   return function(object)
-    if object.meta.data == nil and self.loadable then
-      load(object)
+    local data = object.meta.data
+    if data == nil and self.loadable then
+      data = load(object)
     end
-    return handler(object, {}, object.meta.data)
+    return handler(object, {}, data)
   end
 end
 
@@ -144,6 +145,8 @@ local function index(self)
       return get(object)
     elseif type(name) ~= "string" or name:find("^_") then
       return nil
+    elseif name == "meta" then -- it is the object's own, not the class's
+      errors.raise("AttributeError", "this %s has lost its meta", self.full_name)
     elseif not resolve(self, name, object.meta.client) then
       unknown_name(self, name, object.meta.client)
     end

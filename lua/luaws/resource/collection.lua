@@ -77,6 +77,15 @@ local function check_call(name, self, params)
   end
 end
 
+-- objects:all{ Prefix = … } would be all of them.
+local function check_bare_call(name, self, given)
+  check_call(name, self)
+  if given ~= nil then
+    errors.raise("TypeError", "%s takes no parameters: write collection:filter{...}%s", name,
+      name == "all" and "" or (":%s()"):format(name))
+  end
+end
+
 local function new(kind, parent, params)
   return setmetatable({ _kind = kind, _parent = parent, _params = params }, collection_mt)
 end
@@ -116,10 +125,11 @@ end
 
 --- Pages of objects: one per answer of the service.
 ---@return function iterator returning a sequence at a time
-function Collection:pages()
-  check_call("pages", self)
+function Collection:pages(unwanted)
+  check_bare_call("pages", self, unwanted)
   local given = deep_copy(self._params)
-  local limit, page_size = given.limit, given.page_size
+  local limit = given.limit ~= nil and check_count("limit", given.limit) or nil
+  local page_size = given.page_size ~= nil and check_count("page_size", given.page_size) or nil
   given.limit, given.page_size = nil, nil
   local params = response.fill_params(self._parent, self._kind.params, {}, given)
   merge(params, given, true)
@@ -164,8 +174,8 @@ end
 
 --- A collection like this one.
 ---@return table
-function Collection:all()
-  check_call("all", self)
+function Collection:all(given)
+  check_bare_call("all", self, given)
   return with(self, {})
 end
 
@@ -201,8 +211,8 @@ function Manager:iterator(params)
   return new(self._kind, self._parent, deep_copy(params or {}))
 end
 
-function Manager:all()
-  check_call("all", self)
+function Manager:all(given)
+  check_bare_call("all", self, given)
   return self:iterator()
 end
 
@@ -218,8 +228,8 @@ function Manager:page_size(count)
   return self:iterator():page_size(count)
 end
 
-function Manager:pages()
-  check_call("pages", self)
+function Manager:pages(given)
+  check_bare_call("pages", self, given)
   return self:iterator():pages()
 end
 

@@ -14,15 +14,15 @@ local response = {}
 ---@param path string
 ---@return any
 function response.data_member(object, path)
-  local meta = object.meta
-  if meta.data == nil then
+  local data = object.meta.data
+  if data == nil then
     local class = getmetatable(object).class
     if not class.loadable then
       errors.raise("ResourceLoadException", "%s has no load method!", class.full_name)
     end
-    load(object)
+    data = load(object)
   end
-  return jmespath.search(path, meta.data)
+  return jmespath.search(path, data)
 end
 
 local CONSTANTS = { string = true, integer = true, boolean = true }

@@ -1,4 +1,6 @@
 --- Tags of EC2: the resource model has no words for making many at once, or for taking them away.
+local errors = require("luaws.errors")
+
 local ServiceResource, Instance = {}, {}
 
 --- Tags resources: create_tags{ Resources = { id, … }, Tags = { { Key =, Value = }, … } }
@@ -17,6 +19,9 @@ end
 
 --- Takes tags away from the instance: delete_tags{ Tags = { { Key = "name" } } }
 function Instance:delete_tags(params)
+  if params ~= nil and type(params) ~= "table" then
+    errors.raise("TypeError", "delete_tags takes its parameters in one table")
+  end
   local own = {}
   for name, value in pairs(params or {}) do
     own[name] = value

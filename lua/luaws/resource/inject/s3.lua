@@ -4,20 +4,18 @@ local Bucket, Object, ObjectSummary = {}, {}, {}
 --- Reads the bucket's creation date. Only a list of all buckets has it, so that a caller who must not see
 --- that list, or a bucket of somebody else, leaves it nil.
 function Bucket:load()
-  self.meta.data = {}
   local ok, answer = pcall(self.meta.client.list_buckets, self.meta.client, {})
-  if not ok then
-    if type(answer) == "table" and answer.kind == "ClientError" and answer.code == "AccessDenied" then
-      return
-    end
+  if not ok and not (type(answer) == "table" and answer.kind == "ClientError"
+    and answer.code == "AccessDenied") then
     error(answer, 0)
   end
-  for _, found in ipairs(answer.Buckets or {}) do
+  local data = {}
+  for _, found in ipairs(ok and answer.Buckets or {}) do
     if found.Name == self.name then
-      self.meta.data = found
-      return
+      data = found
     end
   end
+  self.meta.data = data -- not before it is known: other tasks may ask meanwhile
 end
 
 --- Reads what a HEAD of the object says.
