@@ -90,6 +90,23 @@ describe("a batch writer", function()
     assert.same({ { "put 1", "delete 2", "put 1", "put MQ==", "put 1.0" } }, sent)
   end)
 
+  it("does not send again what another task's write overtook while it was left undone", function()
+    local batch
+    local items, sent = new_table(function(n, writes)
+      if n == 1 then
+        batch:put_item { Item = { id = 2, n = "new" } }
+        return writes
+      end
+      for _, write in ipairs(writes) do
+        assert.same(write.PutRequest.Item.id.N == "2" and { S = "new" } or nil, write.PutRequest.Item.n)
+      end
+    end)
+    batch = new_writer(items, { overwrite_by_pkeys = { "id" } })
+    put(batch, 1, 3)
+    batch:flush()
+    assert.same({ { "put 1", "put 2", "put 3" }, { "put 2", "put 1", "put 3" } }, sent)
+  end)
+
   it("refuses a write without the key that it goes by", function()
     local items = new_table()
     local batch = items:batch_writer { overwrite_by_pkeys = { "id" } }
@@ -207,6 +224,7 @@ describe("a batch writer", function()
     local batch = items:batch_writer()
     for _, call in ipairs {
       function() items:batch_writer { flush_amount = 3 } end,
+      function() items:batch_writer("id") end,
       function() items:batch_writer { overwrite_by_pkeys = "id" } end,
       function() batch:put_item { id = 1 } end,
       function() batch:put_item() end,

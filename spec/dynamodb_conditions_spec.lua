@@ -107,6 +107,8 @@ describe("conditions", function()
       { "TypeError", "between() needs a value", function() return Attr("a"):between(1) end },
       { "TypeError", "is_in() takes a sequence", function() return Attr("a"):is_in("abc") end },
       { "TypeError", "is_in() takes a sequence", function() return Attr("a"):is_in(condition) end },
+      { "TypeError", "see its key x", function() return Attr("a"):is_in { x = 1 } end },
+      { "TypeError", "see its key 3", function() return Attr("a"):is_in { 1, nil, 3 } end },
       { "TypeError", "name of an attribute", function() return Attr(1) end },
       { "TypeError", "is a method", function() return Attr("a").eq(1) end },
     }

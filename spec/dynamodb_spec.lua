@@ -131,6 +131,22 @@ describe("dynamodb values", function()
     assert.equal("Item.a[0]: DynamoDB type XX is not supported", err.message)
     assert.is_truthy(error_of(ddb.deserialize, {}).message:find("this has none", 1, true))
   end)
+
+  it("that are none of DynamoDB's are an error that says where and why", function()
+    for _, case in ipairs {
+      { { M = { a = { N = 5 } } }, "Item.a: N has a string, not a number" },
+      { { L = { { S = true } } }, "Item[0]: S has a string, not a boolean" },
+      { { L = "x" }, "Item: L has a table, not a string" },
+      { { M = { a = { SS = "x" } } }, "Item.a: SS has a table, not a string" },
+      { { NS = { "1", 2 } }, "Item: NS has strings, not a number" },
+      { { BS = { {} } }, "Item: BS has strings, not a table" },
+      { { BOOL = "true" }, "Item: BOOL has a boolean, not a string" },
+      { { S = "a", N = "1" }, "Item: an AttributeValue has one member, and this has more" },
+    } do
+      local err = error_of(ddb.deserialize, case[1], "Item")
+      assert.same({ "TypeError", case[2] }, { err.kind, err.message })
+    end
+  end)
 end)
 
 describe("dynamodb numbers", function()
@@ -256,7 +272,7 @@ describe("dynamodb resources", function()
     assert.equal(6, table_one:scan { FilterExpression = ~Attr("third"):eq(0) & Attr("id"):exists() }.Count)
   end)
 
-  it("number the filter first, prefer their own placeholders, leave the caller's tables", function()
+  it("number the filter first, leave out the caller's placeholders, and his tables as they are", function()
     local seen
     dynamodb.meta.client.meta.events:register("before-call.dynamodb.Query", function(event)
       seen = require("cjson").decode(event.request.body)
@@ -268,11 +284,12 @@ describe("dynamodb resources", function()
       ExpressionAttributeValues = { [":v1"] = "mine", [":w"] = { 1 } },
     }
     table_one:query(params)
-    assert.equal("#n0 > :v0", seen.FilterExpression)
-    assert.equal("#n1 = :v1", seen.KeyConditionExpression)
-    assert.same({ ["#n0"] = "b", ["#n1"] = "id", ["#m"] = "m" }, seen.ExpressionAttributeNames)
-    assert.same({ [":v0"] = { N = "1" }, [":v1"] = { S = "a" }, [":w"] = { L = { { N = "1" } } } },
-      seen.ExpressionAttributeValues)
+    assert.equal("#n1 > :v0", seen.FilterExpression)
+    assert.equal("#n2 = :v2", seen.KeyConditionExpression)
+    assert.same({ ["#n0"] = "mine", ["#n1"] = "b", ["#n2"] = "id", ["#m"] = "m" },
+      seen.ExpressionAttributeNames)
+    assert.same({ [":v0"] = { N = "1" }, [":v1"] = { S = "mine" }, [":v2"] = { S = "a" },
+      [":w"] = { L = { { N = "1" } } } }, seen.ExpressionAttributeValues)
     assert.same({ ["#n0"] = "mine", ["#m"] = "m" }, params.ExpressionAttributeNames)
     assert.same({ [":v1"] = "mine", [":w"] = { 1 } }, params.ExpressionAttributeValues)
     assert.is_true(ddb.is_condition(params.FilterExpression))
@@ -382,6 +399,11 @@ describe("dynamodb resources", function()
     assert.equal("DynamoDBNeedsKeyConditionError", err.kind)
     err = error_of(table_one.put_item, table_one, { Item = "text" })
     assert.equal("ParamValidationError", err.kind)
+    for _, value in ipairs { ddb.set { "a" }, ddb.number("1"), ddb.binary("a"), Attr("a"):eq(1) } do
+      err = error_of(table_one.put_item, table_one, { Item = value })
+      assert.same({ "TypeError", "Item must be a plain table, not a " .. getmetatable(value).__name },
+        { err.kind, err.message })
+    end
   end)
 
   it("leave plain clients as they are", function()

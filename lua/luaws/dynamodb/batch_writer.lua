@@ -53,12 +53,20 @@ local function values_of(request)
   return request.PutRequest and request.PutRequest.Item or request.DeleteRequest.Key
 end
 
--- An earlier write to the same item, still waiting here, is overtaken by the new one.
-local function drop_earlier(writer, key)
+-- Where a write to this item waits, if one does.
+local function place_of(writer, key)
   for i, request in ipairs(writer._requests) do
     if key_of(writer, values_of(request)) == key then
-      table.remove(writer._requests, i)
-      return
+      return i
+    end
+  end
+end
+
+-- Puts what was left undone behind what waits, but for what a write of another task has overtaken meanwhile.
+local function take_back(writer, undone)
+  for _, request in ipairs(undone) do
+    if not writer._key_names or not place_of(writer, key_of(writer, values_of(request))) then
+      table.insert(writer._requests, request)
     end
   end
 end
@@ -74,12 +82,13 @@ local function send(writer)
   local answer = writer._client:batch_write_item { RequestItems = { [writer._table_name] = batch } }
   local undone = (answer.UnprocessedItems or {})[writer._table_name] or {}
   writer._undone = #undone > 0 and writer._undone + 1 or 0
-  table.move(undone, 1, #undone, #writer._requests + 1, writer._requests)
+  take_back(writer, undone)
 end
 
 local function add(writer, request)
-  if writer._key_names then
-    drop_earlier(writer, key_of(writer, values_of(request)))
+  local earlier = writer._key_names and place_of(writer, key_of(writer, values_of(request)))
+  if earlier then
+    table.remove(writer._requests, earlier)
   end
   writer._requests[#writer._requests + 1] = request
   while #writer._requests >= BATCH_SIZE do
@@ -135,6 +144,9 @@ end
 ---@return table
 function batch_writer.new(client, table_name, opts)
   opts = opts or {}
+  if type(opts) ~= "table" then
+    errors.raise("TypeError", "batch_writer takes its options in one table, not a %s", type(opts))
+  end
   for name in pairs(opts) do
     if name ~= "overwrite_by_pkeys" and name ~= "sleep" then
       errors.raise("TypeError", "batch_writer takes overwrite_by_pkeys only, not %s", tostring(name))

@@ -123,6 +123,12 @@ function AttrOnly:is_in(values)
   elseif type(values) ~= "table" or getmetatable(values) and not getmetatable(values).__jsontype then
     errors.raise("TypeError", "is_in() takes a sequence of values, not %s", describe(values))
   end
+  for key in pairs(values) do -- in order as far as there are no holes
+    if math.type(key) ~= "integer" or key < 1 or key > 1 and values[key - 1] == nil then
+      errors.raise("TypeError", "is_in() takes a sequence of values, and this table is none: see its key %s",
+        tostring(key))
+    end
+  end
   local made = condition(COMPARE, "IN", self, table.move(values, 1, #values, 1, {}))
   made.grouped = true
   return made

@@ -224,15 +224,37 @@ local READERS = {
   end,
 }
 
+-- What stands in an AttributeValue, by its type; what else has that type's name is not DynamoDB's.
+local INNER = {
+  S = "string", N = "string", B = "string", BOOL = "boolean", SS = "table", NS = "table", BS = "table",
+  L = "table", M = "table",
+}
+local ELEMENTS <const> = { SS = true, NS = true, BS = true }
+
+local function check_inner(kind, inner, place)
+  if INNER[kind] and type(inner) ~= INNER[kind] then
+    fail(place, "%s has a %s, not a %s", kind, INNER[kind], type(inner))
+  end
+  for _, element in ipairs(ELEMENTS[kind] and inner or {}) do
+    if type(element) ~= "string" then
+      fail(place, "%s has strings, not a %s", kind, type(element))
+    end
+  end
+end
+
 function deserialize(value, place)
   if type(value) ~= "table" or next(value) == nil then
     fail(place, "an AttributeValue has one member, named by its type, and this has none that is known")
   end
   local kind, inner = next(value)
+  if next(value, kind) ~= nil then
+    fail(place, "an AttributeValue has one member, and this has more")
+  end
   local read = READERS[kind]
   if not read then
     fail(place, "DynamoDB type %s is not supported", tostring(kind))
   end
+  check_inner(kind, inner, place)
   return read(inner, place)
 end
 

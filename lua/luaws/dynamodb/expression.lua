@@ -10,21 +10,35 @@ local builder_mt = { __name = "luaws.dynamodb.builder", __index = Builder }
 
 --- A builder: what it builds goes on counting where it was, so that several expressions of one request
 --- can share one. `names` and `values` hold what the placeholders stand for.
+---@param taken_names table|nil placeholders that the caller uses himself, which are left out
+---@param taken_values table|nil
 ---@return table
-function expression.builder()
-  return setmetatable({ names = {}, values = {}, _name_count = 0, _value_count = 0 }, builder_mt)
+function expression.builder(taken_names, taken_values)
+  return setmetatable({
+    names = {}, values = {}, _name_count = 0, _value_count = 0,
+    _taken_names = type(taken_names) == "table" and taken_names or {},
+    _taken_values = type(taken_values) == "table" and taken_values or {},
+  }, builder_mt)
+end
+
+-- The next placeholder that is not the caller's, and how many have been counted with it.
+local function next_free(prefix, count, taken)
+  while taken[prefix .. count] ~= nil do
+    count = count + 1
+  end
+  return prefix .. count, count + 1
 end
 
 local function add_name(self, part)
-  local placeholder = "#n" .. self._name_count
-  self._name_count = self._name_count + 1
+  local placeholder
+  placeholder, self._name_count = next_free("#n", self._name_count, self._taken_names)
   self.names[placeholder] = part
   return placeholder
 end
 
 local function add_value(self, value)
-  local placeholder = ":v" .. self._value_count
-  self._value_count = self._value_count + 1
+  local placeholder
+  placeholder, self._value_count = next_free(":v", self._value_count, self._taken_values)
   self.values[placeholder] = value
   return placeholder
 end

@@ -103,7 +103,8 @@ local function write_conditions(node, params)
   for _, name in ipairs(node.conditions) do
     local value = params[name]
     if conditions.is_condition(value) or conditions.is_attribute(value) then
-      builder = builder or expression.builder()
+      builder = builder
+        or expression.builder(params.ExpressionAttributeNames, params.ExpressionAttributeValues)
       params[name] = builder:build(value, node.members[name].kind == "key")
     elseif type(value) == "boolean" then
       errors.raise("DynamoDBNeedsConditionError", '%s is %s: a condition is made with a method, as in '
@@ -119,6 +120,15 @@ end
 -- ---- a walk that leaves the caller's tables alone ----
 
 local write
+
+-- A set or a number is a table too, but none that has members or keys.
+local function check_plain(params, name)
+  local mt = getmetatable(params)
+  local kind = type(mt) == "table" and rawget(mt, "__name")
+  if type(kind) == "string" and kind:find("^luaws%.dynamodb%.") then
+    errors.raise("TypeError", "%s must be a plain table, not a %s", name, kind)
+  end
+end
 
 local function write_members(node, params, visit, name)
   local copy = copy_table(params)
@@ -148,9 +158,11 @@ end
 function write(node, params, visit, name)
   if node.kind == "value" then
     return visit.values and convert.serialize(params, name) or params
-  elseif type(params) ~= "table" or conditions.is_condition(params) then
+  elseif type(params) ~= "table" or node.kind == "filter" or node.kind == "key" then
     return params -- of a wrong type: validation tells
-  elseif node.kind == "structure" then
+  end
+  check_plain(params, name)
+  if node.kind == "structure" then
     return write_members(node, params, visit, name)
   elseif node.item then
     return write_items(node, params, visit, name)
