@@ -53,6 +53,29 @@ describe("a checksum", function()
     end
   end)
 
+  it("stands there for a function and for a pipe as well, which are read before", function()
+    local chunks = { "hel", "lo" }
+    for _, body in ipairs{ function() return table.remove(chunks, 1) end,
+      io.popen("printf hel; sleep 0.1; printf lo") } do
+      s3:put_object{ Bucket = "bucket", Key = "key", Body = body }
+      local request = plain:last()
+      assert.same({ "hello", HELLO.CRC32, "CRC32" }, { request.body, request.headers["x-amz-checksum-crc32"],
+        request.headers["x-amz-sdk-checksum-algorithm"] })
+    end
+  end)
+
+  it("is not announced where none comes", function()
+    local unsigned = aws.client("s3", { region_name = "us-east-1", endpoint_url = plain.url,
+      aws_access_key_id = "a", aws_secret_access_key = "b",
+      config = { s3 = { payload_signing_enabled = false } } })
+    local chunks = { "hel", "lo" }
+    unsigned:put_object{ Bucket = "bucket", Key = "key", Body = function()
+      return table.remove(chunks, 1)
+    end }
+    local headers = plain:last().headers
+    assert.equal(headers["x-amz-sdk-checksum-algorithm"] ~= nil, headers["x-amz-checksum-crc32"] ~= nil)
+  end)
+
   it("and the hash that is signed are those of a file, which a listener may still replace", function()
     local name = os.tmpname()
     local file = assert(io.open(name, "w+b"))

@@ -196,6 +196,10 @@ enum luaws_step luaws_call_step(struct luaws_call *call) {
     case ADD_CHECKSUM:
       if (!call->answered) rc = luaws_call_compress(call, &err);
       if (rc == 0) rc = luaws_call_add_checksum(call, &err);
+      if (rc == LUAWS_READ_AGAIN) {
+        rc = wait_for_body(call, &err);
+        break;
+      }
       if (rc == 0 && call->monitored) luaws_monitor_request_made(call);
       /* Answered before there was anything to send: nothing to try again. */
       call->stage = call->answered ? FINISHED : CREATE_REQUEST;

@@ -211,21 +211,25 @@ int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err) {
   int rc = choose(call, &algorithm, err);
   if (rc || algorithm == LUAWS_CHECKSUM_ALGORITHMS) return rc;
   const struct luaws_operation_extra *x = extra_of(call);
+  bool streamed = call->operation->flags & LUAWS_OP_STREAM_IN;
+  /* S3's old signature knows no trailers. */
+  bool old = luaws_str_is(call->client->config->signature_version, "s3") ||
+             luaws_str_is(call->client->config->signature_version, "s3-query");
+  bool behind = streamed && !old && luaws_str_is(r->scheme, "https");
+  if (!behind && r->body.kind == LUAWS_STREAM_FUNCTION && !r->body.rewind) {
+    /* What can be read only once gets no checksum in front of it, unless it is read
+       before it is sent all the same. */
+    if (!luaws_call_hashes_body(call)) return 0;
+    rc = luaws_stream_keep(&r->body, &call->kept_body, err);
+    if (rc) return rc;
+  }
   struct luaws_str said =
       x ? header_of(call, luaws_ref_text(&x->checksum_algorithm_member)) : LUAWS_STR_NONE;
   if (said.len && !luaws_headers_set(&r->headers, said, luaws_checksum_name(algorithm))) {
     return luaws_error_memory(err);
   }
   note_algorithm(call, algorithm);
-  bool streamed = call->operation->flags & LUAWS_OP_STREAM_IN;
-  /* S3's old signature knows no trailers. */
-  bool old = luaws_str_is(call->client->config->signature_version, "s3") ||
-             luaws_str_is(call->client->config->signature_version, "s3-query");
-  if (streamed && !old && luaws_str_is(r->scheme, "https"))
-    return add_trailer(call, algorithm, err);
-  /* What can be read only once gets no checksum in front of it. */
-  if (r->body.kind == LUAWS_STREAM_FUNCTION && !r->body.rewind) return 0;
-  return add_header(call, algorithm, err);
+  return behind ? add_trailer(call, algorithm, err) : add_header(call, algorithm, err);
 }
 
 /* ---- responses ---- */

@@ -9,7 +9,8 @@
  * nothing. */
 int luaws_call_ask_for_checksum(struct luaws_call *call, struct luaws_error *err);
 /* Adds a checksum of the body where the operation needs or offers one and the caller gave
-   none: behind a body that is streamed over TLS, else in a header. */
+   none: behind a body that is streamed over TLS, else in a header. LUAWS_READ_AGAIN when
+   the body has nothing yet: then it is to be called again. */
 int luaws_call_add_checksum(struct luaws_call *call, struct luaws_error *err);
 
 /* When the response has come: begins to compute what it promises, if anything. */
