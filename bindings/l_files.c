@@ -402,6 +402,15 @@ static int set_modified(lua_State *L) {
   return 1;
 }
 
+/* core.io_modes(io file) → whether it can be read, whether it can be written */
+static int io_modes(lua_State *L) {
+  luaL_Stream *io = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  int flags = io->closef ? fcntl(fileno(io->f), F_GETFL) : -1;
+  lua_pushboolean(L, flags >= 0 && (flags & O_ACCMODE) != O_WRONLY);
+  lua_pushboolean(L, flags >= 0 && (flags & O_ACCMODE) != O_RDONLY);
+  return 2;
+}
+
 /* core.terminal_columns(io file) → how wide the terminal is that it writes to, or nil */
 static int terminal_columns(lua_State *L) {
   luaL_Stream *io = luaL_checkudata(L, 1, LUA_FILEHANDLE);
@@ -419,6 +428,7 @@ void l_files_open(lua_State *L) {
                                        {"list_folder", list_folder},
                                        {"make_folder", make_folder},
                                        {"set_modified", set_modified},
+                                       {"io_modes", io_modes},
                                        {"terminal_columns", terminal_columns},
                                        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {

@@ -16,8 +16,8 @@ ptrdiff_t l_target_write(lua_State *L, int index, int64_t offset, const char *pt
 /* What is to be waited for then. */
 int l_target_fd(lua_State *L, int index);
 
-/* Adds target, file_status, real_path, list_folder, make_folder, set_modified and
-   terminal_columns to the table on the top. */
+/* Adds target, file_status, real_path, list_folder, make_folder, set_modified, io_modes
+   and terminal_columns to the table on the top. */
 void l_files_open(lua_State *L);
 
 #endif

@@ -227,6 +227,11 @@ static int stream_io_file(lua_State *L, int index, struct luaws_stream *out,
     return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
                            "the body is a closed file");
   }
+  int flags = fcntl(fileno(file->f), F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) == O_WRONLY) {
+    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
+                           "the body is a file that is not open for reading");
+  }
   fflush(file->f);
   struct stat st;
   bool regular = fstat(fileno(file->f), &st) == 0 && S_ISREG(st.st_mode);

@@ -119,6 +119,14 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
       child.output{ "sh", "-c", 'timeout 20 "$@"; true', "sh", build .. "/luaws", "-e", script })
   end)
 
+  it("and one that is open for writing only is refused", function()
+    local pipe <close> = io.popen("cat >" .. child.quote(folder .. "/out"), "w")
+    local _, err = client(plain).try:put_object{ Bucket = "bucket", Key = "key", Body = pipe }
+    assert.equal("ValueError", err.kind)
+    assert.equal("the body is a file that is not open for reading", err.message)
+    assert.same({}, plain:requests())
+  end)
+
   it("and the call can be cancelled then", function()
     for _, peer in ipairs{ plain, secure } do
       peer:reply{ method = "PUT", always = true }

@@ -217,6 +217,78 @@ describe("transfers", function()
     assert.is_true(down > 0.4 and down < 30, down)
   end)
 
+  it("give each part the whole bandwidth where they are few, from files and pipes", function()
+    write("in", bytes(10 * MiB))
+    local slow = { multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB, max_bandwidth = 10 * MiB }
+    local running, most = 0, 0
+    local client = aws.client("s3", { endpoint_url = moto.url, region_name = "us-east-1",
+      aws_access_key_id = "a", aws_secret_access_key = "b" })
+    client.meta.events:register("before-call.s3.UploadPart", function()
+      running = running + 1
+      most = math.max(most, running)
+    end)
+    client.meta.events:register("after-call.s3.UploadPart", function()
+      running = running - 1
+    end)
+    for _, send in ipairs{
+      function() client:upload_file(path("in"), "bucket", "key", { Config = slow }) end,
+      function()
+        client:upload_fileobj(io.popen("cat " .. quoted("in")), "bucket", "key", { Config = slow })
+      end,
+    } do
+      most = 0
+      send()
+      assert.equal(1, most)
+      assert.is_true(stored("key") == read("in"))
+    end
+  end)
+
+  it("take nil and a reason for what it is in Lua, not for an end or for success", function()
+    local function reader()
+      local n = 0
+      return function()
+        n = n + 1
+        if n == 2 then
+          return nil, "disk broke"
+        end
+        return "half"
+      end
+    end
+    local function full()
+      return nil, "disk full"
+    end
+    s3:put_object{ Bucket = "bucket", Key = "key", Body = "text" }
+    for _, case in ipairs{
+      { "upload_fileobj", { reader(), "bucket", "new" }, "what is uploaded could not be read: disk broke" },
+      { "upload_fileobj", { { read = reader() }, "bucket", "new" },
+        "what is uploaded could not be read: disk broke" },
+      { "download_fileobj", { "bucket", "key", full }, "what is downloaded could not be written: disk full" },
+      { "download_fileobj", { "bucket", "key", { write = full } },
+        "what is downloaded could not be written: disk full" },
+    } do
+      local _, err = s3.try[case[1]](s3.try, table.unpack(case[2]))
+      assert.same({ "IOError", case[3] }, { err.kind, err.message })
+    end
+    assert.is_nil(s3.try:head_object{ Bucket = "bucket", Key = "new" })
+  end)
+
+  it("name the file that fails", function()
+    local short = write("in", bytes(6 * MiB))
+    local _, err = aws.async.run(function()
+      local up = aws.async.spawn(function()
+        return s3.try:upload_file(short, "bucket", "key", { Config = { max_bandwidth = 20 * MiB } })
+      end)
+      aws.async.sleep(0.02)
+      assert(os.execute("truncate -s 1000 " .. quoted("in")))
+      return up:await()
+    end)
+    assert.same({ "IOError", short .. ": the file became shorter while it was sent" },
+      { err.kind, err.message })
+    s3:put_object{ Bucket = "bucket", Key = "key", Body = "text" }
+    _, err = s3.try:download_file("bucket", "key", "/dev/full")
+    assert.same({ "IOError", "/dev/full: writing: No space left on device" }, { err.kind, err.message })
+  end)
+
   it("refuse wrong arguments before anything is sent", function()
     local dead = aws.client("s3", { endpoint_url = "http://127.0.0.1:9", region_name = "us-east-1",
       aws_access_key_id = "a", aws_secret_access_key = "b" })
@@ -233,6 +305,12 @@ describe("transfers", function()
       { "upload_file", { name, lambda, "k" }, "ValueError", "Object Lambda" },
       { "copy", { { Bucket = lambda, Key = "k" }, "b", "k" }, "ValueError", "Object Lambda" },
       { "copy", { "b/k", "b", "k" }, "TypeError", "CopySource must be a table" },
+      { "copy", { { Bucket = "b", Key = "k" }, "b", "k", { SourceClient = 5 } }, "TypeError",
+        "SourceClient must be a client, not a number" },
+      { "upload_fileobj", { io.open(path("new"), "w"), "b", "k" }, "ValueError", "not open for reading" },
+      { "upload_fileobj", { io.popen("cat", "w"), "b", "k" }, "ValueError", "not open for reading" },
+      { "download_fileobj", { "b", "k", io.open(name) }, "ValueError", "not open for writing" },
+      { "download_fileobj", { "b", "k", io.popen("true") }, "ValueError", "not open for writing" },
       { "upload_file", { 7, "b", "k" }, "ValueError", "Filename must be a string" },
       { "upload_file", { name .. "\0x", "b", "k" }, "ValueError", "zero byte" },
       { "upload_file", { name, "b" }, "TypeError", "missing argument Key" },
@@ -285,6 +363,15 @@ describe("settings of transfers", function()
     all = config.resolve{ max_io_queue_size = 7, use_threads = false }
     assert.same({ 7, 7, 1, "integer" }, { all.max_io_queue, all.max_io_queue_size, all.concurrency,
       math.type(all.multipart_threshold) })
+  end)
+
+  it("send fewer at once where a bandwidth would be shared by more than it is worth", function()
+    local speed = { max_bandwidth = 8 * MiB }
+    for _, case in ipairs{ { 10, 8 * MiB, 1 }, { 10, 4 * MiB, 1 }, { 10, 2 * MiB, 2 }, { 10, 1.5 * MiB, 3 },
+      { 10, 4096, 10 }, { 3, 4096, 3 }, { 10, 0, 10 } } do
+      assert.equal(case[3], config.at_once(speed, case[1], case[2]), case[2])
+      assert.equal(case[1], config.at_once({ max_bandwidth = false }, case[1], case[2]))
+    end
   end)
 
   it("let parts grow until they are few enough", function()

@@ -100,6 +100,9 @@ function RUN.upload_file(client, opts)
       tostring(err))
     local fields = { code = err.code, response = err.response, cause = err }
     error(errors.new("S3UploadFailedError", text, fields), 0)
+  elseif not ok and errors.is_error(err) and err.kind == "IOError"
+    and not err.message:find(opts.Filename, 1, true) then
+    errors.raise("IOError", "%s: %s", opts.Filename, err.message)
   elseif not ok then
     error(err, 0)
   end

@@ -111,6 +111,22 @@ function config.resolve(given)
   return all
 end
 
+local FULL_S = 0.5
+
+--- How many of these are sent at once. Each has its share of the bandwidth until all are through, so that
+--- the share of one that ends early is lost: with a limit there are no more than it takes half a second to
+--- send.
+---@param resolved table
+---@param most integer
+---@param bytes number of one of them
+---@return integer
+function config.at_once(resolved, most, bytes)
+  if not resolved.max_bandwidth or bytes <= 0 then
+    return most
+  end
+  return math.max(1, math.min(most, math.ceil(resolved.max_bandwidth * FULL_S / bytes)))
+end
+
 --- The same settings for one of so many transfers at once: of the bandwidth it has its share.
 ---@param resolved table
 ---@param count integer

@@ -2,6 +2,7 @@
 --- each on the condition that the source is still the same.
 local async = require("luaws.async")
 local config = require("luaws.transfer.config")
+local core = require("luaws.core")
 local errors = require("luaws.errors")
 local meter = require("luaws.transfer.meter")
 local multipart = require("luaws.transfer.multipart")
@@ -88,6 +89,9 @@ function copy.run(client, source, opts)
       tostring(source), type(source))
   end
   config.check_bucket(source.Bucket)
+  if opts.SourceClient ~= nil and not pcall(core.client_class, opts.SourceClient) then
+    errors.raise("TypeError", "SourceClient must be a client, not a %s", type(opts.SourceClient))
+  end
   local job = {
     client = client, source = source, args = args, where = { Bucket = opts.Bucket, Key = opts.Key },
     config = config.resolve(opts.Config), meter = meter.new(opts.Callback),

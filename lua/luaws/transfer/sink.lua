@@ -15,7 +15,11 @@ local Target = {}
 local target_mt = { __name = "luaws.transfer.target", __index = Target }
 
 function Target:save(body, offset, max)
-  return body:save(self._target, offset, max)
+  local n, err = body:save(self._target, offset, max)
+  if err and err.kind == "IOError" and self._name then
+    err = errors.new("IOError", ("%s: %s"):format(self._name, err.message))
+  end
+  return n, err
 end
 
 --- It is whole.
@@ -50,7 +54,10 @@ function Writer:save(body, _, max)
   elseif not chunk then
     return 0
   end
-  self._write(chunk)
+  local written, why = self._write(chunk)
+  if not written and why ~= nil then -- as Lua says that writing failed
+    return 0, errors.new("IOError", "what is downloaded could not be written: " .. tostring(why))
+  end
   return #chunk
 end
 
@@ -76,18 +83,21 @@ function sink.of_name(name)
     if not target then
       errors.raise("IOError", "%s", why)
     end
-    return new_target(target, {})
+    return new_target(target, { _name = name })
   end
   local target, why = core.target(name, "new")
   if not target then
     errors.raise("IOError", "%s", why)
   end
-  return new_target(target, { _new = true })
+  return new_target(target, { _new = true, _name = name })
 end
 
 --- An io file, a function that takes strings, or an object with a write method.
 function sink.of_object(object)
   if io.type(object) == "file" then
+    if not select(2, core.io_modes(object)) then
+      errors.raise("ValueError", "Fileobj is not open for writing")
+    end
     return new_target(core.target(object), { _io = object })
   elseif io.type(object) then
     errors.raise("ValueError", "Fileobj is a closed file")
@@ -101,7 +111,7 @@ function sink.of_object(object)
     errors.raise("ValueError", "Fileobj must implement write")
   end
   return setmetatable({ _write = function(chunk)
-    write(object, chunk)
+    return write(object, chunk)
   end }, writer_mt)
 end
 

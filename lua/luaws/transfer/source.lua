@@ -44,16 +44,23 @@ end
 -- What is asked of an object at once: what it gives is a string, and is collected when Lua gets to it.
 local ASK_BYTES = 256 * 1024
 
+-- A piece of what an object or a function gives; nil and why is how Lua says that reading failed.
+local function check_chunk(chunk, why)
+  if not chunk and why ~= nil then
+    errors.raise("IOError", "what is uploaded could not be read: %s", tostring(why))
+  elseif chunk and type(chunk) ~= "string" then
+    errors.raise("TypeError", "what is uploaded gave a %s instead of a string", type(chunk))
+  end
+  return chunk or ""
+end
+
 -- Sources that give strings: `read` takes how many bytes are wanted, and may give others.
 local function of_strings(read)
   local rest, at = "", 0
   return setmetatable({
     _more = function(self, piece, wanted)
       if at == #rest then
-        rest, at = read(math.min(wanted, ASK_BYTES)) or "", 0
-        if type(rest) ~= "string" then
-          errors.raise("TypeError", "what is uploaded gave a %s instead of a string", type(rest))
-        end
+        rest, at = check_chunk(read(math.min(wanted, ASK_BYTES))), 0
         self._ended = rest == ""
       end
       at = at + piece:add(rest, at)
@@ -108,6 +115,9 @@ end
 --- Of an io file (from where it stands), a function that returns chunks, or an object with a read method.
 function source.of_object(object)
   if io.type(object) == "file" then
+    if not core.io_modes(object) then
+      errors.raise("ValueError", "Fileobj is not open for reading")
+    end
     return of_io(object)
   elseif io.type(object) then
     errors.raise("ValueError", "Fileobj is a closed file")

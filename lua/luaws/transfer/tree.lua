@@ -234,8 +234,9 @@ end
 
 local function carry_out(job, plan, from, one, delete)
   local total = meter.new(job.opts.Callback, plan.bytes)
-  local at_once = math.tointeger(job.opts.concurrency or DEFAULT_CONCURRENCY)
-  job.config = config.share(job.config, math.min(at_once, #plan.files))
+  local most = math.min(math.tointeger(job.opts.concurrency or DEFAULT_CONCURRENCY), #plan.files)
+  local at_once = math.max(1, config.at_once(job.config, most, plan.bytes / math.max(1, #plan.files)))
+  job.config = config.share(job.config, at_once)
   local tell = job.opts.Callback and function(bytes)
     total:add(bytes)
   end

@@ -65,11 +65,12 @@ local function of_file(job)
     return put(job, source:range(0, size, job.config.max_bandwidth or nil), size)
   end
   local part_size = config.part_size(job.config.multipart_chunksize, size)
-  local at_once = math.min(job.config.concurrency, (size + part_size - 1) // part_size)
+  local most = math.min(job.config.concurrency, (size + part_size - 1) // part_size)
+  local at_once = config.at_once(job.config, most, part_size)
   local speed = share(job, at_once)
   local waiting = {} -- number → whether all of that part is sent
   in_parts(job, function(id)
-    return multipart.send_each(size, part_size, job.config.concurrency, function(number, first, length)
+    return multipart.send_each(size, part_size, at_once, function(number, first, length)
       local body = source:range(first, length, speed)
       waiting[number] = function()
         return body:sent() >= length
@@ -88,6 +89,7 @@ end
 local function send_stream(job, id, part_size)
   local limit = math.min(job.config.concurrency, job.config.max_in_memory_upload_chunks,
     math.max(2, MAX_HELD_BYTES // part_size))
+  local at_once = config.at_once(job.config, limit, part_size)
   local parts, running, waiting, number = {}, {}, {}, 0
   local _ <close> = setmetatable({}, { __close = function()
     for _, task in ipairs(running) do
@@ -111,10 +113,17 @@ local function send_stream(job, id, part_size)
     parts[part.PartNumber] = part
   end
   while true do
-    local body = job.source:take(part_size, share(job, limit))
+    local body = job.source:take(part_size, share(job, at_once))
     if #body == 0 then
       body:close()
       break
+    end
+    if #running >= at_once then -- this one was read meanwhile
+      local ok, err = pcall(finish_one)
+      if not ok then
+        body:close()
+        error(err, 0)
+      end
     end
     number = number + 1
     local length = #body
