@@ -1,11 +1,17 @@
 -- The bar that shows how far a transfer is.
 local aws = require("luaws")
+local shell = require("spec.support.shell")
 
 local function drawn(columns, label, calls)
   local now, text = 0, {}
   local out = { write = function(_, ...)
     text[#text + 1] = table.concat({ ... })
   end, flush = function() end }
+  local widths = columns
+  local function measure()
+    return #widths > 1 and table.remove(widths, 1) or widths[1]
+  end
+  columns = type(widths) == "table" and measure or widths
   local callback = aws.progress(label, { out = out, columns = columns, clock = function()
     return now
   end })
@@ -32,12 +38,35 @@ describe("progress", function()
       "| 50%  50 B of 100 B  0 B/s  0:00|  0%  0 B of 100 B  0 B/s  0:00" },
     { "tells hours", 60, nil, { { 0, 0, 7322 }, { 1, 1, 7322 } },
       "|[        ]   0%  0 B of 7.2 KiB  0 B/s  0:00|[        ]   0%  1 B of 7.2 KiB  1 B/s  2:02:01" },
+    { "is cut to the terminal, whole letters only", 12, "größe/日本", { { 0, 0, 100 }, { 1, 100, 100 } },
+      "|größe/日本   |größe/日本  1\n" },
+    { "counts letters, not bytes", 70, "größe", { { 0, 50, 100 } },
+      "|größe  [=====      ]  50%  50 B of 100 B  0 B/s  0:00" },
+    { "shows nothing of a key that a terminal would obey", 40, "a\27[2J\nb\xFF\xC3\xBC", { { 0, 3 } },
+      "|a?[2J?b???  3 B  0 B/s" },
+    { "follows the terminal's size", { 80, 80, 40 }, "a", { { 0, 0, 100 }, { 1, 100, 100 } },
+      "|a  [                         ]   0%  0 B of 100 B  0 B/s  0:00"
+      .. "|a  100%  100 B of 100 B  100 B/s  0:01\n" },
     { "says nothing where nobody looks", nil, nil, { { 0, 0, 1 }, { 1, 1, 1 } }, "" },
   } do
     it(case[1], function()
       assert.equal(case[5], (drawn(case[2], case[3], case[4])))
     end)
   end
+
+  it("is drawn on a terminal, and nowhere else", function()
+    local script = shell.file([[
+      local bar = require("luaws").progress("disk")
+      bar(4, 4, 8)
+      bar(4, 8, 8)
+      print("done")
+    ]])
+    local shown = shell.play({ { "", "done" } }, { words = { script }, columns = 70 })
+    assert.matches("^disk  %[======      %]  50%%  4 B of 8 B .*disk  %[============%] 100%%  8 B of 8 B",
+      shown[1])
+    assert.same({ out = "done\n", err = "", code = 0 }, shell.run({ script }))
+    os.remove(script)
+  end)
 
   it("ends the line once", function()
     local text = drawn(40, nil, { { 0, 1, 1 }, { 1, 1, 1 } })

@@ -35,20 +35,32 @@ local function bar(part, width)
   return ("[%s%s]"):format(("="):rep(full), (" "):rep(width - full))
 end
 
--- The line as it is now, at most `columns` long.
+-- A label may be a key, which may hold anything: what is no text must not reach the terminal.
+local function printable(label)
+  label = tostring(label):gsub("%c", "?")
+  return utf8.len(label) and label or label:gsub("[\x80-\xFF]", "?")
+end
+
+-- Its first so many characters.
+local function cut(text, columns)
+  local stop = utf8.offset(text, columns + 1)
+  return stop and text:sub(1, stop - 1) or text
+end
+
+-- The line as it is now, shorter than the terminal is wide.
 local function line(self, so_far, total, now)
   local seconds = now - self._began
   local speed = seconds > 0 and so_far / seconds or 0
   local label = self._label and self._label .. "  " or ""
   if not total or total == 0 then
-    return ("%s%s  %s/s"):format(label, amount(so_far), amount(speed)):sub(1, self._columns - 1)
+    return cut(("%s%s  %s/s"):format(label, amount(so_far), amount(speed)), self._columns - 1)
   end
   local part = math.max(0, math.min(1, so_far / total))
   local rest = ("%3d%%  %s of %s  %s/s  %s"):format(part * 100 // 1, amount(so_far), amount(total),
     amount(speed),
     duration(so_far >= total and seconds or speed > 0 and (total - so_far) / speed or 0))
-  local width = math.min(MAX_BAR, self._columns - #label - REST) -- the same all the time
-  return (label .. (width > 4 and bar(part, width) .. " " or "") .. rest):sub(1, self._columns - 1)
+  local width = math.min(MAX_BAR, self._columns - utf8.len(label) - REST) -- the same all the time
+  return cut(label .. (width > 4 and bar(part, width) .. " " or "") .. rest, self._columns - 1)
 end
 
 function progress_mt:__call(_, so_far, total)
@@ -60,6 +72,7 @@ function progress_mt:__call(_, so_far, total)
   local whole = total and so_far >= total
   if whole or not self._drawn or now - self._drawn >= EVERY_S then
     self._drawn = now
+    self._columns = self._measure() or self._columns -- it may have another size by now
     self._out:write(CLEAR, line(self, so_far, total, now))
     self._out:flush()
   end
@@ -81,16 +94,15 @@ progress_mt.__close = Progress.finish
 
 --- Makes one.
 ---@param label string|nil what stands in front of the bar
----@param opts table|nil { out = io.stderr, columns, clock }, for whoever wants it drawn elsewhere
+---@param opts table|nil { out = io.stderr, columns = a number or a function that measures, clock }, for
+---  whoever wants it drawn elsewhere
 ---@return table callback
 return function(label, opts)
   opts = opts or {}
-  local out = opts.out or io.stderr
-  local columns = opts.columns
-  if not columns and io.type(out) == "file" then
-    columns = core.terminal_columns(out)
+  local out, columns = opts.out or io.stderr, opts.columns
+  local measure = type(columns) == "function" and columns or function()
+    return columns or io.type(out) == "file" and core.terminal_columns(out) or nil
   end
-  return setmetatable({ _label = label, _out = out, _columns = columns,
-    _clock = opts.clock or core.monotonic },
-    progress_mt)
+  return setmetatable({ _label = label and printable(label), _out = out, _columns = measure(),
+    _measure = measure, _clock = opts.clock or core.monotonic }, progress_mt)
 end
