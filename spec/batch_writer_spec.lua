@@ -230,6 +230,11 @@ describe("a batch writer", function()
       function() batch:put_item() end,
       function() batch:put_item { Item = {}, Key = {} } end,
       function() batch:delete_item { Item = {} } end,
+      function()
+        local endless = {}
+        endless.item = endless
+        batch:put_item { Item = endless }
+      end,
     } do
       local ok, err = pcall(call)
       assert.is_false(ok)

@@ -105,7 +105,7 @@ local function check_params(name, params, member)
       errors.raise("TypeError", "%s takes %s only, not %s", name, member, tostring(key))
     end
   end
-  return convert.copy(params[member])
+  return convert.copy(params[member], member)
 end
 
 --- Puts an item: put_item{ Item = {…} }. It is copied; the table may be used again.

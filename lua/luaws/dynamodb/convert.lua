@@ -268,16 +268,21 @@ end
 
 --- A copy that shares no table with the original which either could change.
 ---@param value any
+---@param name string|nil what it is, for an error message
 ---@return any
-function convert.copy(value)
+function convert.copy(value, name, depth)
   if set.is_set(value) then
     return set.new(value)
   elseif type(value) ~= "table" or number.is_object(value) or binary.is_binary(value) then
     return value
   end
+  depth = (depth or 0) + 1
+  if depth > MAX_DEPTH then
+    errors.raise("TypeError", "%s: nested too deep, or in itself", name or "value")
+  end
   local copy = setmetatable({}, getmetatable(value))
   for key, item in next, value do
-    copy[key] = convert.copy(item)
+    copy[key] = convert.copy(item, name, depth)
   end
   return copy
 end
