@@ -140,7 +140,10 @@ static ptrdiff_t take_rest(struct l_source *s, char *dst, size_t max) {
 static int next_chunk(lua_State *L) {
   struct l_source *s = lua_touserdata(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, s->ref);
-  lua_call(L, 0, 1);
+  lua_call(L, 0, 2);
+  /* nil and why is how a read of Lua says that it failed, and not the end. */
+  if (lua_isnil(L, -2) && !lua_isnil(L, -1)) return lua_error(L);
+  lua_pop(L, 1);
   if (lua_isnil(L, -1)) return 1;
   if (lua_type(L, -1) != LUA_TSTRING) {
     lua_pushstring(L, luaL_typename(L, -1));
