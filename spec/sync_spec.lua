@@ -200,6 +200,17 @@ describe("a folder", function()
     assert.same({ "b" }, bucket:sync(folder .. "/out", opts).files)
   end)
 
+  it("is made with those above it, but not where a file is in the way", function()
+    put("p/a/b")
+    for _, name in ipairs{ "/new/er", "/new/est//folder/" } do
+      bucket:download_dir(folder .. name, { Prefix = "p" })
+    end
+    assert.same({ ["new/er/a/b"] = "p/a/b", ["new/est/folder/a/b"] = "p/a/b" }, files("new"))
+    write("file")
+    local _, err = pcall(bucket.download_dir, bucket, folder .. "/file/in/it", { Prefix = "p" })
+    assert.same({ "IOError", folder .. "/file/in: Not a directory" }, { err.kind, err.message })
+  end)
+
   for _, key in ipairs{ "../x", "a/../../x", "/etc/x", "a//x", "a\\..\\x", "a/./x", "..", "\\x" } do
     it(("is not left by the key %q"):format(key), function()
       put("good")

@@ -168,15 +168,25 @@ local function extra_args(job, name)
   return given
 end
 
-local function make_folders(folder, name)
-  local made, why = core.make_folder(folder)
-  local path = folder
-  for part in name:gmatch("([^/]+)/") do
-    path = join(path, part)
+-- A folder, and those above it that are not there.
+local function make_folder(path)
+  local made, why = core.make_folder(path)
+  local above = not made and path:match("^(.*[^/])/+[^/]+/*$")
+  if above and not core.file_status(above) then
+    make_folder(above)
     made, why = core.make_folder(path)
   end
   if not made then
     errors.raise("IOError", "%s", why)
+  end
+end
+
+local function make_folders(folder, name)
+  local path = folder
+  make_folder(path)
+  for part in name:gmatch("([^/]+)/") do
+    path = join(path, part)
+    make_folder(path)
   end
 end
 
