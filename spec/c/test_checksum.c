@@ -6,11 +6,13 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "base/encode.h"
 #include "http/aws_chunked.h"
 #include "http/checksum.h"
 #include "http/crc.h"
+#include "http/range_sum.h"
 
 static struct luaws_str value(enum luaws_checksum_algorithm a, const char *data,
                               size_t len, size_t piece, struct luaws_buf *out) {
@@ -83,6 +85,103 @@ static void crc64nvme_is_that_of_the_tables(void **state) {
   }
 }
 
+static const enum luaws_checksum_algorithm CRCS[] = {
+    LUAWS_CHECKSUM_CRC32, LUAWS_CHECKSUM_CRC32C, LUAWS_CHECKSUM_CRC64NVME};
+
+enum { OBJECT = 5000 };
+
+static const char *object(void) {
+  static char data[OBJECT];
+  for (int i = 0; i < OBJECT && !data[OBJECT - 1]; i++)
+    data[i] = (char)(i * 151 + i / 9);
+  return data;
+}
+
+/* Of every length of the second around a few powers of two, and of none. */
+static void two_sums_make_that_of_both(void **state) {
+  const char *data = object();
+  for (size_t i = 0; i < sizeof CRCS / sizeof *CRCS; i++) {
+    uint64_t whole = luaws_checksum_crc(CRCS[i], 0, data, OBJECT);
+    for (size_t len = 0; len <= OBJECT; len += len < 300 ? 1 : 97) {
+      uint64_t first = luaws_checksum_crc(CRCS[i], 0, data, OBJECT - len);
+      uint64_t second = luaws_checksum_crc(CRCS[i], 0, data + OBJECT - len, len);
+      assert_int_equal(luaws_checksum_crc_combine(CRCS[i], first, second, len), whole);
+    }
+  }
+}
+
+/* What is behind them may be longer than any memory: zlib's crc32_combine, and, for the
+   others, twice the half. */
+static void sums_of_very_long_stretches_combine(void **state) {
+  uint64_t tib = UINT64_C(5) << 40;
+  assert_int_equal(luaws_crc32_combine(0xcbf43926, 0x12345678, tib),
+                   crc32_combine(0xcbf43926, 0x12345678, (z_off_t)tib));
+  for (size_t i = 0; i < sizeof CRCS / sizeof *CRCS; i++) {
+    uint64_t once = luaws_checksum_crc_combine(CRCS[i], 0xcbf43926, 0, tib / 2);
+    assert_int_equal(luaws_checksum_crc_combine(CRCS[i], once, 0, tib / 2),
+                     luaws_checksum_crc_combine(CRCS[i], 0xcbf43926, 0, tib));
+  }
+}
+
+/* Appends the CRC of a stretch, as AWS writes it but for the base64. */
+static void append_crc(enum luaws_checksum_algorithm a, const char *ptr, size_t len,
+                       struct luaws_buf *out) {
+  struct luaws_buf text = {0};
+  value(a, ptr, len, len ? len : 1, &text);
+  luaws_base64_decode(out, luaws_buf_str(&text));
+  luaws_buf_clear(&text);
+}
+
+/* Adds a range in pieces. */
+static void sum_up(struct luaws_range_sum *s, size_t end, size_t piece) {
+  for (size_t at = (size_t)s->at; at < end; at += piece)
+    luaws_range_sum_add(s, object() + at, end - at < piece ? end - at : piece);
+  assert_int_equal(s->at, end);
+}
+
+/* Sums up the object in ranges of this size. */
+static void sum_ranges(struct luaws_range_sum *all, size_t range, size_t piece) {
+  for (size_t first = 0; first < OBJECT; first += range) {
+    size_t end = first + range < OBJECT ? first + range : OBJECT;
+    struct luaws_range_sum s = *all;
+    s.pieces = (struct luaws_buf){0};
+    sum_up(&s, end, piece);
+    luaws_range_sum_join(all, &s);
+    assert_int_equal(all->at, end);
+    luaws_buf_clear(&s.pieces);
+  }
+}
+
+static void check_ranges(enum luaws_checksum_algorithm a, size_t range, size_t part) {
+  struct luaws_buf expected = {0}, made = {0};
+  size_t step = part ? part : OBJECT;
+  for (size_t first = 0; first < OBJECT; first += step)
+    append_crc(a, object() + first, OBJECT - first < step ? OBJECT - first : step,
+               &expected);
+  static const size_t pieces[] = {7, 512, OBJECT};
+  for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    struct luaws_range_sum all = {.algorithm = a, .part_size = (int64_t)part};
+    sum_ranges(&all, range, pieces[i]);
+    luaws_buf_reset(&made);
+    luaws_range_sum_crcs(&all, &made);
+    assert_int_equal(made.len, expected.len);
+    assert_memory_equal(made.ptr, expected.ptr, expected.len);
+    luaws_buf_clear(&all.pieces);
+  }
+  luaws_buf_clear(&expected);
+  luaws_buf_clear(&made);
+}
+
+/* Whether ranges are parts, lie within them, span them, or end anywhere else. */
+static void ranges_make_the_sums_of_parts(void **state) {
+  static const size_t ranges[] = {61, 100, 500, 512, 999, 1000, 1001, 2500, OBJECT};
+  static const size_t parts[] = {0, 43, 100, 333, 500, 1000, 4999, OBJECT, OBJECT + 1};
+  for (size_t i = 0; i < sizeof CRCS / sizeof *CRCS; i++)
+    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
+      for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
+        check_ranges(CRCS[i], ranges[r], parts[p]);
+}
+
 static void read_all(const struct luaws_stream *s, struct luaws_buf *out, size_t piece) {
   int64_t position = 0;
   char *local = malloc(piece);
@@ -153,6 +252,9 @@ int main(void) {
       cmocka_unit_test(published_check_values),
       cmocka_unit_test(pieces_do_not_matter),
       cmocka_unit_test(crc64nvme_is_that_of_the_tables),
+      cmocka_unit_test(two_sums_make_that_of_both),
+      cmocka_unit_test(sums_of_very_long_stretches_combine),
+      cmocka_unit_test(ranges_make_the_sums_of_parts),
       cmocka_unit_test(a_chunked_body_ends_with_its_checksum),
       cmocka_unit_test(a_long_body_has_many_chunks),
   };

@@ -51,6 +51,42 @@ enum luaws_checksum_algorithm luaws_checksum_algorithm(const struct luaws_checks
   return c->algorithm;
 }
 
+int luaws_checksum_crc_bytes(enum luaws_checksum_algorithm algorithm) {
+  switch (algorithm) {
+  case LUAWS_CHECKSUM_CRC32:
+  case LUAWS_CHECKSUM_CRC32C:
+    return 4;
+  case LUAWS_CHECKSUM_CRC64NVME:
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+uint64_t luaws_checksum_crc(enum luaws_checksum_algorithm algorithm, uint64_t crc,
+                            const void *ptr, size_t len) {
+  switch (algorithm) {
+  case LUAWS_CHECKSUM_CRC32:
+    return luaws_crc32((uint32_t)crc, ptr, len);
+  case LUAWS_CHECKSUM_CRC32C:
+    return luaws_crc32c((uint32_t)crc, ptr, len);
+  default:
+    return luaws_crc64nvme(crc, ptr, len);
+  }
+}
+
+uint64_t luaws_checksum_crc_combine(enum luaws_checksum_algorithm algorithm, uint64_t crc,
+                                    uint64_t next, uint64_t next_len) {
+  switch (algorithm) {
+  case LUAWS_CHECKSUM_CRC32:
+    return luaws_crc32_combine((uint32_t)crc, (uint32_t)next, next_len);
+  case LUAWS_CHECKSUM_CRC32C:
+    return luaws_crc32c_combine((uint32_t)crc, (uint32_t)next, next_len);
+  default:
+    return luaws_crc64nvme_combine(crc, next, next_len);
+  }
+}
+
 static const EVP_MD *digest_of(enum luaws_checksum_algorithm a) {
   switch (a) {
   case LUAWS_CHECKSUM_SHA1:
@@ -106,13 +142,9 @@ void luaws_checksum_reset(struct luaws_checksum *c) {
 void luaws_checksum_update(struct luaws_checksum *c, const void *ptr, size_t len) {
   switch (c->algorithm) {
   case LUAWS_CHECKSUM_CRC32:
-    c->crc = luaws_crc32((uint32_t)c->crc, ptr, len);
-    break;
   case LUAWS_CHECKSUM_CRC32C:
-    c->crc = luaws_crc32c((uint32_t)c->crc, ptr, len);
-    break;
   case LUAWS_CHECKSUM_CRC64NVME:
-    c->crc = luaws_crc64nvme(c->crc, ptr, len);
+    c->crc = luaws_checksum_crc(c->algorithm, c->crc, ptr, len);
     break;
   case LUAWS_CHECKSUM_XXHASH64:
     XXH64_update(c->xxh64, ptr, len);

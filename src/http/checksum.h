@@ -27,6 +27,15 @@ enum luaws_checksum_algorithm luaws_checksum_find(struct luaws_str name);
 struct luaws_str luaws_checksum_name(enum luaws_checksum_algorithm algorithm);
 struct luaws_str luaws_checksum_header(enum luaws_checksum_algorithm algorithm);
 
+/* How many bytes a CRC has; 0 for what is none. */
+int luaws_checksum_crc_bytes(enum luaws_checksum_algorithm algorithm);
+/* The CRCs as numbers, as crc.h has them: of what came before and this, and of two
+   stretches of bytes. */
+uint64_t luaws_checksum_crc(enum luaws_checksum_algorithm algorithm, uint64_t crc,
+                            const void *ptr, size_t len);
+uint64_t luaws_checksum_crc_combine(enum luaws_checksum_algorithm algorithm, uint64_t crc,
+                                    uint64_t next, uint64_t next_len);
+
 struct luaws_checksum;
 /* NULL without memory. */
 struct luaws_checksum *luaws_checksum_new(enum luaws_checksum_algorithm algorithm);

@@ -13,7 +13,10 @@
 #include <immintrin.h>
 #endif
 
-static const uint64_t NVME = 0x9a6c9329ac4bc9b5; /* 0xad93d23594c93659, bits reversed */
+/* Bits reversed: the highest bit stands for x^0. */
+static const uint64_t NVME = 0x9a6c9329ac4bc9b5; /* 0xad93d23594c93659 */
+static const uint64_t IEEE = 0xedb88320;
+static const uint64_t CASTAGNOLI = 0x82f63b78;
 
 static uint64_t table[8][256];
 static uint64_t by_128[2], by_512[2]; /* what moves 16 bytes so many bits on */
@@ -35,15 +38,15 @@ uint32_t luaws_crc32c(uint32_t crc, const void *ptr, size_t len) {
   return ~crc;
 }
 
-static uint64_t times_x(uint64_t a) {
-  return a & 1 ? a >> 1 ^ NVME : a >> 1;
+static uint64_t times_x(uint64_t a, uint64_t polynomial) {
+  return a & 1 ? a >> 1 ^ polynomial : a >> 1;
 }
 
-/* x^n modulo the polynomial; the highest bit stands for x^0. */
+/* x^n modulo the polynomial. */
 static uint64_t power_of_x(int n) {
   uint64_t a = UINT64_C(1) << 63;
   while (n--)
-    a = times_x(a);
+    a = times_x(a, NVME);
   return a;
 }
 
@@ -51,7 +54,7 @@ static void make_tables(void) {
   for (unsigned i = 0; i < 256; i++) {
     uint64_t a = i;
     for (int bit = 0; bit < 8; bit++)
-      a = times_x(a);
+      a = times_x(a, NVME);
     table[0][i] = a;
   }
   for (unsigned i = 0; i < 256; i++) {
@@ -132,4 +135,41 @@ uint64_t luaws_crc64nvme(uint64_t crc, const void *ptr, size_t len) {
   }
 #endif
   return luaws_crc64nvme_tables(crc, ptr, len);
+}
+
+/* ---- of two stretches of bytes ---- */
+
+/* Modulo the polynomial of which `one` stands for x^0. */
+static uint64_t product(uint64_t a, uint64_t b, uint64_t polynomial, uint64_t one) {
+  uint64_t sum = 0;
+  for (; one && a; one >>= 1) {
+    if (a & one) sum ^= b;
+    a &= ~one;
+    b = times_x(b, polynomial);
+  }
+  return sum;
+}
+
+/* The first moves up by x^(8 len), which is made of squares. The inversions at both ends
+   of a sum cancel each other out. */
+static uint64_t combine(uint64_t crc, uint64_t next, uint64_t len, uint64_t polynomial,
+                        int bits) {
+  uint64_t one = UINT64_C(1) << (bits - 1), step = one >> 8;
+  for (; len && crc; len >>= 1) {
+    if (len & 1) crc = product(crc, step, polynomial, one);
+    step = product(step, step, polynomial, one);
+  }
+  return crc ^ next;
+}
+
+uint32_t luaws_crc32_combine(uint32_t crc, uint32_t next, uint64_t next_len) {
+  return (uint32_t)combine(crc, next, next_len, IEEE, 32);
+}
+
+uint32_t luaws_crc32c_combine(uint32_t crc, uint32_t next, uint64_t next_len) {
+  return (uint32_t)combine(crc, next, next_len, CASTAGNOLI, 32);
+}
+
+uint64_t luaws_crc64nvme_combine(uint64_t crc, uint64_t next, uint64_t next_len) {
+  return combine(crc, next, next_len, NVME, 64);
 }
