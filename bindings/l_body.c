@@ -6,6 +6,7 @@
 #include "l_core.h"
 #include "l_error.h"
 #include "l_files.h"
+#include "l_range_sum.h"
 #include "l_ready.h"
 
 #define BODY_TYPE "luaws.body"
@@ -190,6 +191,8 @@ static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, s
   if ((size_t)n > max) n = (ptrdiff_t)max;
   n = l_target_write(L, 2, offset, ptr, (size_t)n, err);
   if (n <= 0) return n == LUAWS_READ_AGAIN ? WRITE_AGAIN : n;
+  struct luaws_range_sum *sum = l_range_sum_test(L, 5);
+  if (sum) luaws_range_sum_add(sum, ptr, (size_t)n);
   if (from_call)
     luaws_call_skip(call, ptr, (size_t)n);
   else
@@ -200,7 +203,7 @@ static ptrdiff_t save_some(lua_State *L, struct l_body *b, lua_Integer offset, s
 /* ctx: how many bytes were saved. */
 static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
   struct l_body *b = check_resumed(L, status);
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   lua_Integer offset = lua_tointeger(L, 3), max = lua_tointeger(L, 4);
   struct luaws_error err = {0};
   int rc = 0;
@@ -210,7 +213,7 @@ static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
       ctx += (lua_KContext)n;
     } else if (n == WRITE_AGAIN) {
       l_wait_fd(L, l_target_fd(L, 2), true, ctx, body_save_continue);
-      lua_settop(L, 4);
+      lua_settop(L, 5);
     } else if (n < 0 && n != LUAWS_READ_AGAIN) {
       rc = (int)n;
     } else if (b->ended) {
@@ -220,21 +223,21 @@ static int body_save_continue(lua_State *L, int status, lua_KContext ctx) {
       rc = 0;
     }
   }
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   lua_pushinteger(L, ctx);
   if (rc == 0) return 1;
   l_error_push(L, &err);
   return 2;
 }
 
-/* body:save(target, offset, max) → how many bytes were written to the target (as
-   core.target makes it) from this offset on: max, unless the body ended, or, with an
-   error after it, broke off. No string is made of them. */
+/* body:save(target, offset, max [, sum]) → how many bytes were written to the target (as
+   core.target makes it) from this offset on, and summed up (core.range_sum): max, unless
+   the body ended, or, with an error after it, broke off. No string is made of them. */
 static int body_save(lua_State *L) {
   struct l_body *b = check_body(L);
   luaL_argcheck(L, luaL_checkinteger(L, 3) >= 0, 3, "a negative offset");
   luaL_argcheck(L, luaL_checkinteger(L, 4) > 0, 4, "must be a positive number of bytes");
-  lua_settop(L, 4);
+  lua_settop(L, 5);
   if (b->closed) return l_raise(L, "ValueError", "the body is closed");
   return body_save_continue(L, LUA_OK, 0);
 }

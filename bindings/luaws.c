@@ -15,6 +15,7 @@
 #include "l_model.h"
 #include "l_paths.h"
 #include "l_piece.h"
+#include "l_range_sum.h"
 #include "l_reader.h"
 #include "l_ready.h"
 #include "l_regions.h"
@@ -48,6 +49,7 @@ static int open_core(lua_State *L) {
   l_encode_open(L);
   l_files_open(L);
   l_piece_open(L);
+  l_range_sum_open(L);
   l_reader_open(L);
   l_ready_open(L);
   l_regions_open(L);

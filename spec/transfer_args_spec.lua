@@ -1,5 +1,6 @@
 -- Which ExtraArgs are allowed, and which requests each of them changes in which way, is as in boto3
--- (spec/fixtures/transfer_args.json, which scripts/transfer-fixtures.py wrote).
+-- (spec/fixtures/transfer_args.json, which scripts/transfer-fixtures.py wrote). But a download asks
+-- HeadObject for the object's checksum whether it is told to or not.
 local cjson = require("cjson")
 local config = require("luaws.transfer.config")
 local recorder = require("spec.support.transfer_recorder")
@@ -64,9 +65,16 @@ local function missing(from, all)
   return list
 end
 
+local ASKS = "HeadObject x-amz-checksum-mode: ENABLED"
+
 local function run(case, extra)
-  return lines(recorder.run(case.method, case.size, { ExtraArgs = extra, Config = {
+  local told = lines(recorder.run(case.method, case.size, { ExtraArgs = extra, Config = {
     multipart_threshold = 5 * MiB, multipart_chunksize = 5 * MiB } }))
+  if case.method:find("^download") then
+    assert.is_true(told[ASKS])
+    told[ASKS] = extra.ChecksumMode and true -- as it would be in boto3
+  end
+  return told
 end
 
 local plain = {}

@@ -40,16 +40,17 @@ describe("a bit that changes on its way", function()
     return answer and answer.Body:read("a")
   end
 
-  -- A client whose connections change the byte after this text once, and what keeps them up.
-  local function flipping(way, text)
+  -- A client whose connections change the byte after this text the first or n-th time, what keeps them up,
+  -- and its options.
+  local function flipping(way, text, n)
     local port, handle = child.start({ "python3", "spec/support/flip_proxy.py", gateway.url:match("%d+$"),
-      way, hex(text) }, "the proxy that changes a bit")
+      way, hex(text), tostring(n or 1) }, "the proxy that changes a bit")
     local options = { config = { retries = { total_max_attempts = 3, mode = "standard" } } }
     for name, value in pairs(gateway.options) do
       options[name] = options[name] or value
     end
     options.endpoint_url = "http://127.0.0.1:" .. port
-    return aws.client("s3", options), handle
+    return aws.client("s3", options), handle, options
   end
 
   local MARK = "\xFD\xFE\xFF"
@@ -101,7 +102,8 @@ describe("a bit that changes on its way", function()
 
   local down = {
     { "in the body of an object", small, MARK, "FlexibleChecksumError" },
-    { "in its checksum", small, "x-amz-checksum-crc32: ", "FlexibleChecksumError" },
+    { "in its checksum", small, "x-amz-checksum-crc32: ", "FlexibleChecksumError", nth = 2 },
+    { "in the checksum of one in ranges", large, "x-amz-checksum-crc32: ", "FlexibleChecksumError" },
     { "in the request for it", small, "GET /bucket/sourc", "ClientError", "up" },
     { "in the question for its size", small, "HEAD /bucket/sourc", "ClientError", "up" },
   }
@@ -109,7 +111,7 @@ describe("a bit that changes on its way", function()
     it(case[1] .. " is noticed, and the file is as before", function()
       direct:put_object{ Bucket = "bucket", Key = "source", Body = case[2] }
       write("out", "old")
-      local s3, handle <close> = flipping(case[5] or "down", case[3])
+      local s3, handle <close> = flipping(case[5] or "down", case[3], case.nth)
       local _, err = s3.try:download_file("bucket", "source", path("out"), { Config = FIVE })
       assert.equal(case[4], err and err.kind)
       assert.equal("old", read("out"))
@@ -118,4 +120,54 @@ describe("a bit that changes on its way", function()
       assert(handle)
     end)
   end
+
+  -- ---- in ranges ----
+
+  -- What stands before the bytes to be changed: one of the first, the last of a part, the last of all.
+  local STARTS, ENDS, LAST = "\xFD\xFE\xF1", "\xFD\xFE\xF2", "\xFD\xFE\xF3"
+  local long = STARTS .. ("a"):rep(5 * MiB - 7) .. ENDS .. ("b"):rep(6 * MiB) .. LAST .. "."
+  local objects = {
+    { "put in one piece", function()
+      direct:put_object{ Bucket = "bucket", Key = "source", Body = long }
+    end },
+    { "uploaded in parts", function()
+      direct:upload_file(write("in", long), "bucket", "source", { Config = FIVE })
+    end },
+    { "uploaded in parts with a checksum of the whole", function()
+      direct:upload_file(write("in", long), "bucket", "source", { Config = FIVE, ExtraArgs = {
+        ChecksumAlgorithm = "CRC64NVME" } })
+    end },
+  }
+  local ranges = { ["of the size of parts"] = FIVE, ["of another size"] = {
+    multipart_threshold = 5 * MiB, multipart_chunksize = 3 * MiB } }
+  for _, object in ipairs(objects) do
+    for name, config in pairs(ranges) do
+      it(("in ranges %s of an object %s is noticed"):format(name, object[1]), function()
+        object[2]()
+        for _, mark in ipairs{ STARTS, ENDS, LAST } do
+          write("out", "old")
+          local s3, handle <close> = flipping("down", mark)
+          local _, err = s3.try:download_file("bucket", "source", path("out"), { Config = config })
+          assert.equal("FlexibleChecksumError", err and err.kind)
+          assert.equal("old", read("out"))
+          s3:download_file("bucket", "source", path("out"), { Config = config })
+          assert.is_true(read("out") == long)
+          assert(handle)
+        end
+      end)
+    end
+  end
+
+  it("in ranges of an object in a folder is noticed, and what is there of it is as before", function()
+    direct:put_object{ Bucket = "bucket", Key = "folder/long", Body = long }
+    direct:put_object{ Bucket = "bucket", Key = "folder/small", Body = small }
+    local _, handle <close>, options = flipping("down", ENDS)
+    local bucket = aws.resource("s3", options):Bucket("bucket")
+    local _, err = pcall(bucket.download_dir, bucket, path("folder"), { Prefix = "folder", Config = FIVE })
+    assert.equal("FlexibleChecksumError", err and err.kind)
+    assert.is_nil(read("folder/long"))
+    bucket:download_dir(path("folder"), { Prefix = "folder", Config = FIVE })
+    assert.same({ true, small }, { read("folder/long") == long, read("folder/small") })
+    assert(handle)
+  end)
 end)

@@ -1,6 +1,6 @@
-"""flip_proxy.py PORT up|down HEX: a TCP proxy to a port of this machine that changes a bit of what passes: of the byte
-that follows this text (in hexadecimal), the first time that it comes by on its way to the server (up) or from it (down).
-Prints its port.
+"""flip_proxy.py PORT up|down HEX [N]: a TCP proxy to a port of this machine that changes a bit of what passes: of the byte
+that follows this text (in hexadecimal), the first or N-th time that it comes by on its way to the server (up) or from it
+(down). Prints its port.
 """
 
 import socket
@@ -11,18 +11,20 @@ import child
 
 text = bytes.fromhex(sys.argv[3])
 lock = threading.Lock()
-done = False
+left = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 
 
 def flip(data, tail):
     """The data, changed if it is its turn; tail is what came just before it."""
-    global done
+    global left
     with lock:
         found = (tail + data).find(text)
         at = found + len(text) - len(tail)
-        if done or found < 0 or not 0 <= at < len(data):
+        if left == 0 or found < 0 or not 0 <= at < len(data):
             return data
-        done = True
+        left -= 1
+        if left:
+            return data
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 

@@ -1,11 +1,13 @@
 --- Downloads: HeadObject tells size and ETag, or a listing that the object is a small one; below the
 --- threshold one GetObject, from it on ranges of the object, several at once, each on the condition that it
---- is still the same object. A range whose connection breaks goes on where it broke off.
+--- is still the same object. A range whose connection breaks goes on where it broke off. What came is
+--- compared with the checksum that S3 tells: that of one answer by the client, that of ranges in the end.
 local async = require("luaws.async")
 local config = require("luaws.transfer.config")
 local errors = require("luaws.errors")
 local meter = require("luaws.transfer.meter")
 local multipart = require("luaws.transfer.multipart")
+local verify = require("luaws.transfer.verify")
 
 local download = {}
 
@@ -67,12 +69,12 @@ local function open(job, first, last, etag)
   error(answer, 0)
 end
 
--- Saves the body from offset `at` to `stop` (nil: to its end). Returns how far it came, and why not
--- further.
-local function drain(job, body, at, stop)
+-- Saves the body from offset `at` to `stop` (nil: to its end), and adds it to the sum. Returns how far it
+-- came, and why not further.
+local function drain(job, body, at, stop, sum)
   local chunk, limiter = job.config.io_chunksize, job.config.limiter
   while not stop or at < stop do
-    local n, err = job.sink:save(body, at, stop and math.min(chunk, stop - at) or chunk)
+    local n, err = job.sink:save(body, at, stop and math.min(chunk, stop - at) or chunk, sum)
     at = at + n
     if n > 0 then
       job.meter:add(n)
@@ -98,6 +100,7 @@ end
 -- Gets the bytes from `first` to `last` (nil: all). `answer`, when given, is the first attempt's.
 local function receive(job, first, last, answer)
   local at, etag, failure = first, job.ranged and job.etag or nil, nil
+  local sum = job.verifier and job.verifier:range_sum(first)
   for _ = 1, job.config.num_download_attempts do
     if not answer then
       answer, failure = open(job, at, last, etag)
@@ -108,8 +111,11 @@ local function receive(job, first, last, answer)
       if not job.ranged and at == 0 then
         job.size = length or job.size -- of another object, when it was replaced meanwhile
       end
-      at, failure = drain(job, body, at, last and last + 1 or length and at + length)
+      at, failure = drain(job, body, at, last and last + 1 or length and at + length, sum)
       if not failure then
+        if sum then
+          job.verifier:keep(first, sum)
+        end
         return at
       elseif not may_retry(failure) then
         error(failure, 0)
@@ -117,7 +123,7 @@ local function receive(job, first, last, answer)
       etag = etag or answer.ETag
       if not job.sink.in_order and (not etag or has_checksum(answer)) then
         job.meter:add(first - at) -- what is compared with a checksum, or may have changed, comes whole
-        at = first
+        at, sum = first, sum and job.verifier:range_sum(first)
       end
     end
     answer = nil
@@ -174,6 +180,9 @@ local function receive_all(job)
       receive(job, first, first + length < job.size and last_of(first, length) or nil)
     end)
   end
+  if job.verifier then
+    job.verifier:check()
+  end
   return job.size
 end
 
@@ -183,8 +192,13 @@ local function learn(job, listed)
   if listed and listed.size < job.config.multipart_threshold then
     job.size, job.meter.total = listed.size, listed.size
   else
-    local head = job.client:head_object(config.without(job.args, {}, job.where))
+    local head = job.client:head_object(config.without(job.args, {}, {
+      Bucket = job.where.Bucket, Key = job.where.Key, ChecksumMode = verify.mode(job),
+    }))
     job.size, job.etag, job.meter.total = head.ContentLength or 0, head.ETag, head.ContentLength
+    if job.size >= job.config.multipart_threshold then
+      job.verifier = verify.new(job, head)
+    end
   end
 end
 

@@ -2,7 +2,8 @@
 --- open already, or something that takes bytes in order (a pipe, a function, an object with a write
 --- method).
 ---
---- A sink saves what a body holds: save(body, offset, max) returns how many bytes, and what broke them off.
+--- A sink saves what a body holds: save(body, offset, max, sum) returns how many bytes, and what broke them
+--- off. They are added to `sum`, where there is one.
 local async = require("luaws.async")
 local core = require("luaws.core")
 local errors = require("luaws.errors")
@@ -14,8 +15,8 @@ local FIFO_S = 0.02
 local Target = {}
 local target_mt = { __name = "luaws.transfer.target", __index = Target }
 
-function Target:save(body, offset, max)
-  local n, err = body:save(self._target, offset, max)
+function Target:save(body, offset, max, sum)
+  local n, err = body:save(self._target, offset, max, sum)
   if err and err.kind == "IOError" and self._name then
     err = errors.new("IOError", ("%s: %s"):format(self._name, err.message))
   end
@@ -47,12 +48,15 @@ end
 local Writer = { in_order = true }
 local writer_mt = { __name = "luaws.transfer.writer", __index = Writer }
 
-function Writer:save(body, _, max)
+function Writer:save(body, _, max, sum)
   local ok, chunk = pcall(body.read, body, max)
   if not ok then
     return 0, chunk
   elseif not chunk then
     return 0
+  end
+  if sum then
+    sum:add(chunk)
   end
   local written, why = self._write(chunk)
   if not written and why ~= nil then -- as Lua says that writing failed
