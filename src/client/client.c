@@ -136,7 +136,9 @@ int luaws_client_new(struct luaws_session *session, struct luaws_str service,
   if (rc == 0) rc = luaws_client_choose_signature(c, err);
   if (rc == 0) rc = find_endpoint_url(c, options, err);
   if (rc == 0) rc = take_credentials(c, options, err);
-  if (rc == 0 && !c->nested) rc = luaws_session_note_region(session, c->region, err);
+  if (rc == 0 && !c->nested) {
+    rc = luaws_session_note_region(session, c->config->asked_region, err);
+  }
   if (rc == 0 && !c->nested && !c->credentials && !c->unsigned_requests) {
     luaws_session_settle_region(session);
   }

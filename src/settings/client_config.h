@@ -76,6 +76,8 @@ struct luaws_client_config {
   bool signature_version_in_code;
   bool signature_version_configured; /* in code or in the profile */
   bool s3_dualstack_in_code;
+  struct luaws_str asked_region; /* region_name, a pseudo region left as it is: for calls
+                                    on this client's behalf */
   struct luaws_str sts_regional_endpoints; /* "regional", "legacy" */
   struct luaws_str ca_bundle;
 };

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "base/log.h"
 #include "settings/client_config.h"
 #include "settings/client_config_checks.h"
 #include "settings/region.h"
@@ -103,7 +104,11 @@ static int resolve_region(struct resolving *g) {
     rc = fill_text(g, &c->region_name, LUAWS_SETTING_REGION);
   }
   if (rc == 0) rc = luaws_region_check(c->region_name, g->err);
+  c->asked_region = c->region_name;
   if (rc == 0 && luaws_region_without_fips(c->region_name, &plain)) {
+    luaws_log(LUAWS_LOG_WARNING, "luaws.client",
+              "%.*s is no region: taken for %.*s with use_fips_endpoint",
+              LUAWS_STR_ARG(c->region_name), LUAWS_STR_ARG(luaws_buf_str(&plain)));
     rc = keep(g, luaws_buf_str(&plain), &c->region_name);
     c->use_fips_endpoint = LUAWS_YES;
   }
