@@ -129,6 +129,16 @@ static int by_place(const void *x, const void *y) {
   return order ? order : (a->folder > b->folder) - (a->folder < b->folder);
 }
 
+/* Is it behind a folder that one may not look into? So is the home of another user whose
+   HOME a program was left with. */
+static bool out_of_reach(const char *path) {
+  struct stat st;
+  int e = errno;
+  bool is = e == EACCES && stat(path, &st) != 0;
+  errno = e;
+  return is;
+}
+
 int luaws_source_add(struct luaws_source *src, struct luaws_str folder,
                      struct luaws_error *err) {
   size_t size = (src->folder_count + 1) * sizeof *src->folders;
@@ -142,7 +152,7 @@ int luaws_source_add(struct luaws_source *src, struct luaws_str folder,
 
   DIR *d = opendir(path.ptr);
   if (!d) {
-    if (errno == ENOENT || errno == ENOTDIR) return 0;
+    if (errno == ENOENT || errno == ENOTDIR || out_of_reach(path.ptr)) return 0;
     return luaws_error_set(err, LUAWS_E_MODEL, "DataNotFoundError",
                            "%s: the folder cannot be read: %s", path.ptr,
                            strerror(errno));
