@@ -149,6 +149,34 @@ describe("a provider written in Lua", function()
     assert.matches("Credential=AKTHREE", url)
   end)
 
+  it("is asked again between the parts of an upload, whose keys end on the way", function()
+    local w <close> = machine.new()
+    local given = 0
+    local session = insert(w.session(), function()
+      given = given + 1
+      return { access_key = "AK" .. given, secret_key = "hush", token = "t", expiry = w.now + 3600 }
+    end)
+    local s3 = session:client("s3", { endpoint_url = peer.url,
+      config = { s3 = { addressing_style = "path" }, request_checksum_calculation = "when_required" } })
+    local function answer(name, content)
+      return { body = ("<%s>%s</%s>"):format(name, content, name) }
+    end
+    peer:reply(answer("InitiateMultipartUploadResult", "<UploadId>u</UploadId>"),
+      { method = "PUT", headers = { ETag = '"e"' }, times = 3 },
+      answer("CompleteMultipartUploadResult", "<ETag>e</ETag>"))
+    machine.write(w.home .. "/body", ("x"):rep((10 << 20) + 1))
+    local function forward()
+      w.now = w.now + 4000
+    end
+    s3:upload_file(w.home .. "/body", "b", "k", { Callback = forward, Config = { max_concurrency = 1,
+      multipart_threshold = 5 << 20, multipart_chunksize = 5 << 20 } })
+    local names = {}
+    for i, request in ipairs(peer:requests()) do
+      names[i] = request.method .. " " .. request.headers.authorization:match("Credential=(%w+)")
+    end
+    assert.same({ "POST AK1", "PUT AK1", "PUT AK2", "PUT AK3", "POST AK4" }, names)
+  end)
+
   it("may make calls of its own session only once that has credentials", function()
     local w <close> = machine.new()
     local session = w.session()
