@@ -418,6 +418,7 @@ void l_session_open(lua_State *L) {
                                      {"settings", l_settings_explain},
                                      {"endpoint_setting", l_settings_explain_endpoint},
                                      {"files", l_settings_files},
+                                     {"profile_entries", l_settings_profile_entries},
                                      {"provider_notes", l_explain_providers},
                                      {"resolve_endpoint", session_resolve_endpoint},
                                      {NULL, NULL}};

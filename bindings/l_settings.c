@@ -266,6 +266,10 @@ static void push_file(lua_State *L, const struct luaws_ini *file) {
   l_set_text(L, "path", file->path);
   lua_pushboolean(L, file->found);
   lua_setfield(L, -2, "found");
+  if (file->unreadable) {
+    lua_pushstring(L, strerror(file->unreadable));
+    lua_setfield(L, -2, "error");
+  }
 }
 
 int l_settings_files(lua_State *L) {
@@ -287,4 +291,24 @@ int l_settings_files(lua_State *L) {
   lua_pushstring(L, rc ? luaws_error_message(&err) : NULL);
   luaws_error_clear(&err);
   return 2;
+}
+
+int l_settings_profile_entries(lua_State *L) {
+  struct luaws_session *s = l_session_check(L, 1);
+  const struct luaws_ini_section *profile;
+  struct luaws_error err = {0};
+  if (luaws_settings_profile(s->settings, &profile, &err)) return l_error_raise(L, &err);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const struct luaws_ini_value *v = profile ? profile->first : NULL; v;
+       v = v->next) {
+    lua_createtable(L, 0, 4);
+    l_set_text(L, "key", v->key);
+    l_set_text(L, "path", v->path);
+    l_set_text(L, "text", v->is_block ? LUAWS_STR_NONE : v->text);
+    lua_pushinteger(L, v->line);
+    lua_setfield(L, -2, "line");
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
 }

@@ -24,5 +24,8 @@ int l_settings_explain_endpoint(lua_State *L);
 /* session:files() → { { path, found }, … }, the config and the credentials file, or nil
    when they cannot be read; and what is wrong with them or with the profile, or nil */
 int l_settings_files(lua_State *L);
+/* entries = session:profile_entries(): a sequence of key, path, line and text (none of a
+   block) of the profile in use. */
+int l_settings_profile_entries(lua_State *L);
 
 #endif

@@ -176,7 +176,8 @@ describe("a call", function()
     local c = session:client("sqs", { endpoint_url = peer.url })
     local err = raised(c.list_queues, c, {})
     assert.equal("NoCredentialsError", err.kind)
-    assert.equal("Unable to locate credentials", err.message)
+    assert.equal("Unable to locate credentials; luaws --explain, or session:explain(), tells where they were "
+      .. "looked for", err.message)
     local unsigned = session:client("sqs", { endpoint_url = peer.url,
       config = { signature_version = aws.UNSIGNED } })
     unsigned:list_queues{}
@@ -187,7 +188,8 @@ describe("a call", function()
     local session = aws.session{ _env = {}, _home = "/nonexistent" }
     local err = raised(session.client, session, "ec2")
     assert.equal("NoRegionError", err.kind)
-    assert.equal("You must specify a region.", err.message)
+    assert.equal("You must specify a region. It may be region_name in code, AWS_REGION, or region in the "
+      .. "profile.", err.message)
   end)
 
   it("prints no secret in any error", function()

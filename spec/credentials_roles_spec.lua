@@ -176,13 +176,17 @@ source_profile = base
         .. "which has already been visited. Visited profiles: "
       local cases = {
         { "role_arn = r\n", "PartialCredentialsError",
-          "Partial credentials found in assume-role, missing: source_profile or credential_source" },
+          "Partial credentials found in assume-role, missing: source_profile or credential_source, beside "
+            .. 'role_arn in the profile "x"' },
         { "role_arn = r\nsource_profile = base\ncredential_source = Environment\n", "InvalidConfigError",
           'The profile "x" contains both source_profile and credential_source.' },
         { "role_arn = r\ncredential_source = Moon\n", "InvalidConfigError",
-          'The credential source "Moon" referenced in profile "x" is not valid.' },
+          'The credential source "Moon" referenced in profile "x" is not valid. It may be Environment, '
+            .. "EcsContainer or Ec2InstanceMetadata." },
         { "role_arn = r\nsource_profile = nobody\n", "InvalidConfigError",
           'The source_profile "nobody" referenced in the profile "x" does not exist.' },
+        { "role_arn = r\nsource_profile = bsae\n", "InvalidConfigError",
+          'The source_profile "bsae" referenced in the profile "x" does not exist. Did you mean \'base\'?' },
         { "role_arn = r\nsource_profile = empty\n[profile empty]\nregion = x\n", "InvalidConfigError",
           'The source profile "empty" must have credentials.' },
         { "role_arn = r\ncredential_source = Environment\n", "CredentialRetrievalError",

@@ -161,6 +161,58 @@ describe("session:explain", function()
     assert.matches("/.aws/credentials (not there)", tostring(w.session():explain()), 1, true)
   end)
 
+  it("tells what cannot be meant as it is, and where", function()
+    local w <close> = machine.new("[default]\nregion = eu-west-1\n[profile p]\nregin = x\n"
+      .. 'aws_access_key_id = "AK"\naws_secret_access_key = hush # mine\naws_secret_key = hush\n'
+      .. "output = json\ncli_pager =\ncli_history = x\nmy_own = x\nretry_mode = adaptve\n"
+      .. "sso_start_url = https://x/#/\n", { AWS_PROFILE = "p" })
+    local file = w.home .. "/.aws/config:"
+    local session = aws.session{ _env = w.env, _home = w.home }
+    local page = tostring(session:explain())
+    assert.same({
+      "there is no region, without which most clients cannot be made: set AWS_REGION, "
+        .. 'region in the profile "p", or region_name in code',
+      ('"regin" (%s4) means nothing: did you mean "region"?'):format(file),
+      ('"aws_access_key_id" (%s5) has its value in quotation marks, which are taken for a part of it')
+        :format(file),
+      ('"aws_secret_access_key" (%s6) has something behind its value, which is taken for a part of it: a '
+        .. "comment needs a line of its own"):format(file),
+      ('"aws_secret_key" (%s7) means nothing: did you mean "aws_secret_access_key"?'):format(file),
+      "the access_key from config-file begins or ends with a blank, a line break or a quotation mark, as no "
+        .. "key of AWS does",
+      'no client can be made: Invalid value provided to "mode": "adaptve" must be one of: (\'legacy\', '
+        .. "'standard', 'adaptive') (From " .. file .. "12)",
+    }, session:explain().hints)
+    assert.matches('\nworth a look:\n  ! there is no region', page, 1, true)
+    assert.not_matches("hush", page .. aws.pretty(session:explain()), 1, true)
+    local command <close> = machine.new("[default]\nregion = x\ncredential_process = 'false' # x\n")
+    assert.same({}, command.session():explain().hints)
+    w.env.AWS_ACCESS_KEY_ID, w.env.AWS_SECRET_ACCESS_KEY, w.env.AWS_SESSION_TOKEN = "AK", "hush\r", " t"
+    local hints = table.concat(aws.session{ _env = w.env, _home = w.home }:explain().hints, "\n")
+    assert.matches("the keys in the environment go before those of the profile in AWS_PROFILE: unset", hints,
+      1, true)
+    assert.matches("the secret_key from env begins or ends", hints, 1, true)
+    assert.matches("the token from env begins or ends", hints, 1, true)
+  end)
+
+  it("has nothing to add where all is well, and says an error once, in its place", function()
+    local w <close> = machine.new("[default]\nregion = eu-west-1\n[profile r]\nrole_arn = short\n"
+      .. "source_profile = default\nduration_seconds = 1\n",
+      { AWS_ACCESS_KEY_ID = "AK", AWS_SECRET_ACCESS_KEY = "hush", AWS_DEFAULTS_MODE = "auto" })
+    local page = tostring(w.session():explain())
+    assert.same({}, w.session():explain().hints)
+    assert.not_matches("worth a look", page, 1, true)
+    assert.matches("\n    not asked: assume-role, assume-role-with-web-identity, sso, ", page, 1, true)
+    machine.write(w.home .. "/.aws/credentials",
+      "[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    page = tostring(w.session{ profile_name = "r" }:explain())
+    assert.matches("! assume%-role +failed: Parameter validation failed:\n    Invalid length", page)
+    assert.matches("\n  there are none, as assume-role failed", page, 1, true)
+    page = tostring(w.session{ profile_name = "defualt", _lenient = true }:explain())
+    assert.matches("could not be found; did you mean 'default'?", page, 1, true)
+    assert.matches("\n  there are none, see above", page, 1, true)
+  end)
+
   it("asks the network for nothing but credentials", function()
     local metadata = server.start()
     local w <close> = machine.new(nil, { AWS_DEFAULTS_MODE = "auto", AWS_CSM_ENABLED = "true",

@@ -166,6 +166,12 @@ function errors.raise(kind, fmt, ...)
   error(errors.new(kind, message), 0)
 end
 
+--- Raises what a call without credentials ends in.
+function errors.no_credentials()
+  errors.raise("NoCredentialsError", "Unable to locate credentials; luaws --explain, or session:explain(), "
+    .. "tells where they were looked for")
+end
+
 --- What a service answered: code and message come from response.Error.
 ---@param operation_name string
 ---@param response table the parsed response, with Error and ResponseMetadata

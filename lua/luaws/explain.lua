@@ -185,8 +185,9 @@ end
 ---@param service string|nil also explain a client of it, made with these options: `client`, with `options`,
 ---  a sequence (also by name) of what `settings` has, or `error`
 ---@param opts table|nil as for session:client
----@return table explanation `profile_name`; `files`, a sequence of `path` and `found`; `error`, what is wrong
----  with files or profile; `settings`, a sequence (also by name) of `name`, `value`, `source` ("argument",
+---@return table explanation `profile_name`; `files`, a sequence of `path`, `found` and `error` (it cannot be
+---  read); `error`, what is wrong with files or profile; `hints`, a sequence of texts: what cannot be meant
+---  as it is, or is missing; `settings`, a sequence (also by name) of `name`, `value`, `source` ("argument",
 ---  "variable", "file", "default", "not set"), `from` (variable, or file and line), or `error`, with
 ---  `endpoint_url` and, for services with one of their own, `endpoint_url.s3`; `credentials` with
 ---  `method`, `access_key` and the like (masked) or `error`, and `providers`, a
@@ -195,14 +196,16 @@ end
 function explain.session(session, service, opts)
   local files, wrong = session._core:files()
   local all = settings(session)
-  return setmetatable({
+  local explanation = {
     profile_name = session._core:profile_name(),
     files = files,
     error = wrong,
     settings = all,
     client = service and client(session, service, opts, all) or nil,
     credentials = credentials(session),
-  }, explanation_mt)
+  }
+  explanation.hints = require("luaws.explain_hints")(session, explanation)
+  return setmetatable(explanation, explanation_mt)
 end
 
 local function shown(value)
@@ -234,21 +237,41 @@ end
 
 local function add_files(lines, explanation)
   for _, file in ipairs(explanation.files or {}) do
-    lines[#lines + 1] = ("  %s%s"):format(file.path, file.found and "" or " (not there)")
+    local state = file.error and (" (cannot be read: %s)"):format(file.error)
+      or file.found and "" or " (not there)"
+    lines[#lines + 1] = ("  %s%s"):format(file.path, state)
   end
   lines[#lines + 1] = explanation.error and "  ! " .. explanation.error or nil
 end
 
-local MARKS = { found = "+", passed = "-", failed = "!", ["not asked"] = " " }
+local MARKS = { found = "+", passed = "-", failed = "!" }
 
-local function add_credentials(lines, c)
+-- Errors may have several lines.
+local function indented(text)
+  return (tostring(text):gsub("\n", "\n    "))
+end
+
+local function add_credentials(lines, c, known_error)
+  local not_asked, failed = {}, nil
   for _, provider in ipairs(c.providers) do
-    local why = provider.why and ": " .. provider.why or ""
-    lines[#lines + 1] = ("  %s %-30s %s%s"):format(MARKS[provider.answer], provider.name, provider.answer,
-      why)
+    if MARKS[provider.answer] then
+      local why = provider.why and ": " .. indented(provider.why) or ""
+      lines[#lines + 1] = ("  %s %-30s %s%s"):format(MARKS[provider.answer], provider.name, provider.answer,
+        why)
+    else
+      not_asked[#not_asked + 1] = provider.name
+    end
+    failed = provider.answer == "failed" and provider or failed
   end
-  if c.error then
-    lines[#lines + 1] = "  there are none: " .. tostring(c.error)
+  if #not_asked > 0 then
+    lines[#lines + 1] = "    not asked: " .. table.concat(not_asked, ", ")
+  end
+  if failed and c.error and c.error.message == failed.why then
+    lines[#lines + 1] = ("  there are none, as %s failed"):format(failed.name)
+  elseif c.error and c.error.message == known_error then
+    lines[#lines + 1] = "  there are none, see above"
+  elseif c.error then
+    lines[#lines + 1] = "  there are none: " .. indented(c.error)
   elseif not c.method then
     lines[#lines + 1] = "  there are none"
   else
@@ -267,13 +290,17 @@ function explanation_mt:__tostring()
   add_settings(lines, self.settings, false)
   if self.client then
     lines[#lines + 1] = ("client of %s:"):format(self.client.service_name)
-    lines[#lines + 1] = self.client.error and "  ! " .. tostring(self.client.error) or nil
+    lines[#lines + 1] = self.client.error and "  ! " .. indented(self.client.error) or nil
     for _, option in ipairs(self.client.options or {}) do
       lines[#lines + 1] = ("  %-36s %-28s %s"):format(option.name, shown(option.value), option.from)
     end
   end
   lines[#lines + 1] = "credentials:"
-  add_credentials(lines, self.credentials)
+  add_credentials(lines, self.credentials, self.error)
+  lines[#lines + 1] = self.hints[1] and "worth a look:"
+  for _, hint in ipairs(self.hints) do
+    lines[#lines + 1] = "  ! " .. indented(hint)
+  end
   return table.concat(lines, "\n")
 end
 

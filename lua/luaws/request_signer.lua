@@ -157,7 +157,7 @@ function RequestSigner:generate_presigned_url(request, operation_name, opts)
   end
   local credentials = core.client_credentials(client)
   if not credentials then
-    errors.raise("NoCredentialsError", "Unable to locate credentials")
+    errors.no_credentials()
   end
   move_form(client, unsent)
   return core.sign(credentials, { method = unsent._method, url = unsent._url, headers = unsent._headers,

@@ -59,7 +59,7 @@ local function sign_request(session, request, opts)
   end
   local credentials = session._core:credentials()
   if not credentials then
-    errors.raise("NoCredentialsError", "Unable to locate credentials")
+    errors.no_credentials()
   end
   local options = {}
   for name, value in pairs(opts) do
@@ -68,7 +68,8 @@ local function sign_request(session, request, opts)
   options.algorithm = algorithm
   options.region = opts.region or session.region_name
   if not options.region then
-    errors.raise("NoRegionError", "You must specify a region.")
+    errors.raise("NoRegionError", "You must specify a region. It may be opts.region, region_name in code, "
+      .. "AWS_REGION, or region in the profile.")
   end
   return core.sign(credentials, request, options)
 end

@@ -485,7 +485,8 @@ static void keys_given_in_code_are_checked_and_win(void **state) {
   assert_int_equal(luaws_chain_set_explicit(c, none, none, none, LUAWS_STR("12"), &err),
                    LUAWS_E_CREDENTIALS);
   assert_string_equal(err.kind, "NoCredentialsError");
-  assert_string_equal(err.message, "Unable to locate credentials");
+  assert_string_equal(err.message, "Unable to locate credentials; luaws --explain, or "
+                                   "session:explain(), tells where they were looked for");
   assert_int_equal(luaws_chain_set_explicit(c, LUAWS_STR("A"), LUAWS_STR("hush"),
                                             LUAWS_STR(""), none, &err),
                    0);

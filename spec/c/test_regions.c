@@ -35,7 +35,10 @@ static void resolves_regions_as_a_client_does(void **state) {
        "us-east-1"},
       {"ec2", "eu-north-1", 1, 1, "eu-north-1", "ec2-fips.eu-north-1.api.aws", "aws",
        "eu-north-1"},
-      {"ec2", NULL, 0, 0, NULL, "NoRegionError", "You must specify a region.", NULL},
+      {"ec2", NULL, 0, 0, NULL, "NoRegionError",
+       "You must specify a region. It may be region_name in code, AWS_REGION, or region "
+       "in the profile.",
+       NULL},
       {"ec2", "us-isof-south-1", 1, 0, NULL, "EndpointVariantError",
        "Unable to construct a modeled endpoint with the following variant(s) "
        "['dualstack']: Endpoint does not exist for ec2 in region us-isof-south-1",

@@ -17,6 +17,20 @@ int luaws_error_set(struct luaws_error *err, int code, const char *kind, const c
   return code;
 }
 
+void luaws_error_add(struct luaws_error *err, const char *fmt, ...) {
+  if (!err || !err->message) return;
+  char *more = NULL, *both = NULL;
+  va_list args;
+  va_start(args, fmt);
+  if (vasprintf(&more, fmt, args) < 0) more = NULL;
+  va_end(args);
+  if (more && asprintf(&both, "%s%s", err->message, more) >= 0) {
+    free(err->message);
+    err->message = both;
+  }
+  free(more);
+}
+
 int luaws_error_memory(struct luaws_error *err) {
   if (err) {
     luaws_error_clear(err);

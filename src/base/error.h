@@ -38,6 +38,9 @@ struct luaws_error {
    err may be NULL. The message never repeats the kind and never holds a secret. */
 int luaws_error_set(struct luaws_error *err, int code, const char *kind, const char *fmt,
                     ...) __attribute__((format(printf, 4, 5)));
+/* Writes behind the message that err has; nothing where there is none. */
+void luaws_error_add(struct luaws_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "out of memory", without needing any. */
 int luaws_error_memory(struct luaws_error *err);
 void luaws_error_clear(struct luaws_error *err);

@@ -85,7 +85,8 @@ static int get_credentials(struct luaws_call *call, struct luaws_error *err) {
                                         &call->credentials, err)
                    : luaws_client_credentials(call->client, &call->credentials_waiter,
                                               &call->credentials, err);
-  return answer == LUAWS_FOUND ? 0 : answer == LUAWS_PENDING ? LUAWS_CALL_WAITS : answer;
+  if (answer == LUAWS_FOUND) return luaws_credentials_check(call->credentials, err);
+  return answer == LUAWS_PENDING ? LUAWS_CALL_WAITS : answer;
 }
 
 /* Where the host may name the account, the credentials that know it come first. None at

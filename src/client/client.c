@@ -73,8 +73,8 @@ static int resolve_config(struct luaws_client *c, const struct luaws_client_opti
 static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_options *o,
                              struct luaws_error *err) {
   struct luaws_str url = o->endpoint_url;
+  struct luaws_setting v = {0};
   if (!url.len && c->config->ignore_configured_endpoint_urls != LUAWS_YES) {
-    struct luaws_setting v;
     int rc = luaws_settings_endpoint_url(c->session->settings, c->service_name, &v, err);
     if (rc) return rc;
     if (v.source != LUAWS_FROM_NOWHERE) url = v.text;
@@ -87,8 +87,10 @@ static int find_endpoint_url(struct luaws_client *c, const struct luaws_client_o
   if (rc == LUAWS_E_MEMORY) return luaws_error_memory(err);
   if (rc) {
     struct luaws_shown_url shown = luaws_url_shown(url);
-    return luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError",
-                           "Invalid endpoint: %.*s%s%.*s", LUAWS_URL_ARG(shown));
+    luaws_error_set(err, LUAWS_E_ARGUMENT, "ValueError", "Invalid endpoint: %.*s%s%.*s",
+                    LUAWS_URL_ARG(shown));
+    luaws_setting_add_source(&v, err);
+    return LUAWS_E_ARGUMENT;
   }
   c->custom_endpoint = luaws_arena_str(&c->arena, url);
   return c->custom_endpoint.ptr ? 0 : luaws_error_memory(err);

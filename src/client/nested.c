@@ -119,9 +119,16 @@ static int start(void *arg, const struct luaws_nested_call *n, void (*done)(void
   return 0;
 }
 
-static void service_error(const struct luaws_call *call, struct luaws_error *err) {
+/* The services of SSO speak OAuth, in which the message has another name. */
+static void service_error(const struct luaws_call *call, const struct luaws_tree *answer,
+                          struct luaws_error *err) {
   const struct luaws_service_error *e = &call->service_error;
-  struct luaws_str message = e->message.ptr ? e->message : LUAWS_STR("Unknown");
+  struct luaws_str message = e->message;
+  if (!message.len) {
+    struct luaws_str described = luaws_tree_text(answer, "error_description");
+    if (described.len) message = described;
+  }
+  if (!message.ptr) message = LUAWS_STR("Unknown");
   struct luaws_str name = luaws_ref_text(&call->operation->name);
   luaws_error_set(err, LUAWS_E_SERVICE, "ClientError",
                   "An error occurred (%.*s) when calling the %.*s operation: %.*s",
@@ -138,7 +145,7 @@ static int result(struct luaws_nested_call_handle *h, const struct luaws_tree **
   }
   luaws_tree_writer_init(&h->writer, &h->arena);
   int rc = luaws_call_write(h->call, &h->writer.base, err);
-  if (rc == LUAWS_E_SERVICE) service_error(h->call, err);
+  if (rc == LUAWS_E_SERVICE) service_error(h->call, h->writer.root, err);
   if (h->writer.failed) return luaws_error_memory(err);
   if (rc == 0 || rc == LUAWS_E_SERVICE) *out = h->writer.root;
   return rc;

@@ -54,7 +54,10 @@ static int set_keys(struct luaws_session *s, const struct luaws_session_options 
     return luaws_chain_set_explicit(s->chain, o->access_key, o->secret_key,
                                     o->session_token, o->account_id, err);
   }
-  return o->account_id.len ? luaws_no_credentials(err) : 0;
+  if (!o->account_id.len) return 0;
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
+                         "Unable to locate credentials: aws_account_id needs "
+                         "aws_access_key_id and aws_secret_access_key beside it");
 }
 
 int luaws_session_new(const struct luaws_session_options *o, struct luaws_session **out,

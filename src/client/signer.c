@@ -4,6 +4,7 @@
 
 #include "client/bearer.h"
 #include "client/call.h"
+#include "endpoint/regions.h"
 #include "model/rules.h"
 
 /* ---- versions ---- */
@@ -336,6 +337,5 @@ int luaws_call_choose_signer(struct luaws_call *call, struct luaws_error *err) {
   s->single_encode = choice.scheme && choice.scheme->disable_double_encoding;
   s->unsigned_body = !call->presign && call->operation->flags & LUAWS_OP_UNSIGNED_PAYLOAD;
   if (s->region.len || s->kind < LUAWS_SIGNER_V4) return 0;
-  return luaws_error_set(err, LUAWS_E_CONFIG, "NoRegionError",
-                         "You must specify a region.");
+  return luaws_no_region(LUAWS_E_CONFIG, err);
 }

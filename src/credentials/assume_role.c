@@ -8,6 +8,7 @@
 #include "credentials/cache.h"
 #include "credentials/chain.h"
 #include "credentials/service_call.h"
+#include "settings/suggest.h"
 #include "value/json.h"
 
 struct role {
@@ -91,8 +92,15 @@ static int add_role(struct assume_role *a, struct luaws_str name,
     if (value.ptr && !texts[i].to->ptr) return luaws_error_memory(err);
   }
   if (!r->session_name.len) r->session_name = LUAWS_STR_NONE;
-  r->has_duration =
-      luaws_setting_to_int64(luaws_ini_text(profile, "duration_seconds"), &r->duration_s);
+  struct luaws_str duration = luaws_ini_text(profile, "duration_seconds");
+  r->has_duration = luaws_setting_to_int64(duration, &r->duration_s);
+  if (duration.ptr && !r->has_duration) {
+    luaws_log(
+        LUAWS_LOG_WARNING, "luaws.credentials",
+        "duration_seconds of the profile \"%.*s\" does not count, as \"%.*s\" is no "
+        "integer",
+        LUAWS_STR_ARG(name), LUAWS_STR_ARG(duration));
+  }
   return r->profile.ptr ? 0 : luaws_error_memory(err);
 }
 
@@ -109,21 +117,27 @@ static int check_role(const struct luaws_provider_task *task, const struct assum
     if (named_source(r->credential_source)) return 0;
     return luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
                            "The credential source \"%.*s\" referenced in profile "
-                           "\"%.*s\" is not valid.",
+                           "\"%.*s\" is not valid. It may be Environment, "
+                           "EcsContainer or Ec2InstanceMetadata.",
                            LUAWS_STR_ARG(r->credential_source),
                            LUAWS_STR_ARG(r->profile));
   }
   if (!r->source_profile.ptr) {
-    return luaws_partial_credentials(task->provider->name,
-                                     "source_profile or credential_source", err);
+    int rc = luaws_partial_credentials(task->provider->name,
+                                       "source_profile or credential_source", err);
+    luaws_error_add(err, ", beside role_arn in the profile \"%.*s\"",
+                    LUAWS_STR_ARG(r->profile));
+    return rc;
   }
   const struct luaws_ini_section *source =
       luaws_ini_section(files->profiles, r->source_profile);
   if (!source) {
-    return luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
-                           "The source_profile \"%.*s\" referenced in the profile "
-                           "\"%.*s\" does not exist.",
-                           LUAWS_STR_ARG(r->source_profile), LUAWS_STR_ARG(r->profile));
+    int rc = luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
+                             "The source_profile \"%.*s\" referenced in the profile "
+                             "\"%.*s\" does not exist.",
+                             LUAWS_STR_ARG(r->source_profile), LUAWS_STR_ARG(r->profile));
+    luaws_suggest_profile(files, r->source_profile, err);
+    return rc;
   }
   for (size_t i = 0; i < a->count; i++) {
     if (!luaws_str_eq(a->roles[i].profile, r->source_profile)) continue;

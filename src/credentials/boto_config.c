@@ -27,7 +27,9 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   const char *name = luaws_settings_getenv(task->context->settings, "BOTO_CONFIG");
   if (name) return look_into(task, name, out, err);
   int rc = look_into(task, "/etc/boto.cfg", out, err);
-  return rc == LUAWS_PASS ? look_into(task, "~/.boto", out, err) : rc;
+  if (rc == LUAWS_PASS) rc = look_into(task, "~/.boto", out, err);
+  if (rc != LUAWS_PASS) return rc;
+  return luaws_provider_pass(task, "no [Credentials] in /etc/boto.cfg or ~/.boto");
 }
 
 const struct luaws_provider luaws_provider_boto_config = {"boto-config", "Boto2Config",

@@ -279,6 +279,7 @@ static int check_settings(const struct luaws_chain *c, struct luaws_error *err) 
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "InvalidIMDSEndpointError",
                          "Invalid endpoint EC2 Instance Metadata endpoint: %.*s%s%.*s",
                          LUAWS_URL_ARG(shown));
+    luaws_setting_add_source(&v, err);
   }
   return rc;
 }
@@ -389,7 +390,7 @@ static int begin_search(struct luaws_chain *c, bool later, struct luaws_error *e
 static int still_expired(struct luaws_error *err) {
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "RuntimeError",
                          "Credentials were refreshed, but the refreshed credentials are "
-                         "still expired.");
+                         "still expired. (Is the clock of this machine right?)");
 }
 
 /* Runs a search, and another behind it: a refresh when what it found has expired already,

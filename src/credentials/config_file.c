@@ -9,6 +9,11 @@ static int step(struct luaws_provider_task *task, struct luaws_credentials **out
   const struct luaws_ini_section *section =
       luaws_ini_section(files->config_profiles, task->profile_name);
   if (section) return luaws_provider_static_keys(task, section, out, err);
+  if (files->config.unreadable) {
+    return luaws_provider_pass(task, "%.*s cannot be read: %s",
+                               LUAWS_STR_ARG(files->config.path),
+                               strerror(files->config.unreadable));
+  }
   return luaws_provider_pass(
       task,
       files->config.found ? "no profile \"%.*s\" in %.*s"

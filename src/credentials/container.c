@@ -11,6 +11,8 @@
 enum { TIMEOUT_MS = 2000, ATTEMPTS = 3, PAUSE_MS = 1000, MAX_TOKEN_BYTES = 1 << 20 };
 
 static const char ECS_ADDRESS[] = "http://169.254.170.2";
+static const char relative_uri[] = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+static const char full_uri[] = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 struct container {
   struct luaws_buf url;
@@ -51,7 +53,7 @@ static struct luaws_str without_port(struct luaws_str authority) {
   return luaws_str_sub(authority, 0, (size_t)((from < 0 ? 0 : from) + colon));
 }
 
-static int check_url(const struct luaws_provider_task *task, struct luaws_str url,
+static int check_url(struct luaws_str url, const char *variable,
                      struct luaws_error *err) {
   struct luaws_arena arena = {0};
   struct luaws_request r = {.arena = &arena, .headers.arena = &arena};
@@ -59,14 +61,18 @@ static int check_url(const struct luaws_provider_task *task, struct luaws_str ur
   int rc = 0;
   if (luaws_request_set_url(&r, url, &why)) {
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "ValueError",
-                         "AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL");
+                         variable == relative_uri
+                             ? "%s is no path: it must begin with \"/\""
+                             : "%s is no URL",
+                         variable);
   } else if (!luaws_str_is(r.scheme, "https") &&
              !may_ask_in_clear(without_port(r.host))) {
     rc = luaws_error_set(
         err, LUAWS_E_CONFIG, "ValueError",
         "Unsupported host '%.*s'. Can only retrieve metadata from a loopback address or "
-        "one of these hosts: 169.254.170.2, 169.254.170.23, fd00:ec2::23, localhost",
-        LUAWS_STR_ARG(without_port(r.host)));
+        "one of these hosts: 169.254.170.2, 169.254.170.23, fd00:ec2::23, localhost "
+        "(From %s)",
+        LUAWS_STR_ARG(without_port(r.host)), variable);
   }
   luaws_error_clear(&why);
   luaws_arena_clear(&arena);
@@ -185,12 +191,10 @@ static void cancel(struct luaws_provider_task *task) {
 
 static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   struct luaws_settings *s = task->context->settings;
-  const char *relative =
-      luaws_settings_getenv(s, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-  const char *full = luaws_settings_getenv(s, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  const char *relative = luaws_settings_getenv(s, relative_uri);
+  const char *full = luaws_settings_getenv(s, full_uri);
   if (!relative && !full) {
-    return luaws_provider_pass(task, "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor "
-                                     "AWS_CONTAINER_CREDENTIALS_FULL_URI is set");
+    return luaws_provider_pass(task, "neither %s nor %s is set", relative_uri, full_uri);
   }
   struct container *c = calloc(1, sizeof *c);
   if (!c) return luaws_error_memory(err);
@@ -199,7 +203,7 @@ static int begin(struct luaws_provider_task *task, struct luaws_error *err) {
   if (relative) luaws_buf_append_cstr(&c->url, ECS_ADDRESS);
   luaws_buf_append_cstr(&c->url, relative ? relative : full);
   if (c->url.failed) return luaws_error_memory(err);
-  int rc = check_url(task, luaws_buf_str(&c->url), err);
+  int rc = check_url(luaws_buf_str(&c->url), relative ? relative_uri : full_uri, err);
   return rc ? rc : LUAWS_PENDING;
 }
 

@@ -11,6 +11,11 @@ static struct luaws_str put_text(char **at, struct luaws_str s) {
   return (struct luaws_str){to, s.len};
 }
 
+static bool has_line_end(struct luaws_str s) {
+  return luaws_str_find(s, '\n') >= 0 || luaws_str_find(s, '\r') >= 0 ||
+         luaws_str_find(s, 0) >= 0;
+}
+
 struct luaws_credentials *
 luaws_credentials_new(const struct luaws_credentials_init *init) {
   size_t size = sizeof(struct luaws_credentials) + init->access_key.len +
@@ -27,6 +32,9 @@ luaws_credentials_new(const struct luaws_credentials_init *init) {
   c->method = put_text(&at, init->method);
   c->expiry_s = init->expiry_s;
   c->size_bytes = size;
+  c->breaks = has_line_end(c->access_key) ? "access key"
+              : has_line_end(c->token)    ? "session token"
+                                          : NULL;
   return c;
 }
 
@@ -69,7 +77,8 @@ uint64_t luaws_credentials_features(const struct luaws_credentials *c) {
 
 int luaws_no_credentials(struct luaws_error *err) {
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
-                         "Unable to locate credentials");
+                         "Unable to locate credentials; luaws --explain, or "
+                         "session:explain(), tells where they were looked for");
 }
 
 int luaws_partial_credentials(const char *provider, const char *missing,
@@ -77,4 +86,11 @@ int luaws_partial_credentials(const char *provider, const char *missing,
   return luaws_error_set(err, LUAWS_E_CREDENTIALS, "PartialCredentialsError",
                          "Partial credentials found in %s, missing: %s", provider,
                          missing);
+}
+
+int luaws_credentials_check(const struct luaws_credentials *c, struct luaws_error *err) {
+  if (!c->breaks) return 0;
+  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "ValueError",
+                         "the %s from %.*s has a line break in it", c->breaks,
+                         LUAWS_STR_ARG(c->method));
 }

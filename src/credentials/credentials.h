@@ -15,8 +15,9 @@ struct luaws_credentials {
   struct luaws_str account_id; /* none when not known */
   struct luaws_str method;     /* the provider's name: "env", "sso", ... */
   int64_t expiry_s;            /* seconds since the epoch; 0 = they do not expire */
-  uint64_t features; /* of how they were found, as far as `method` does not tell */
-  size_t size_bytes; /* of the block that holds all this */
+  uint64_t features;  /* of how they were found, as far as `method` does not tell */
+  const char *breaks; /* which of them has a line break in it, or NULL */
+  size_t size_bytes;  /* of the block that holds all this */
 };
 
 /* What a provider says of credentials it found; copied by luaws_credentials_new. */
@@ -44,5 +45,7 @@ luaws_credentials_view(const struct luaws_credentials *c) {
 int luaws_no_credentials(struct luaws_error *err);
 int luaws_partial_credentials(const char *provider, const char *missing,
                               struct luaws_error *err);
+/* Not 0 when a key or token could not stand in a header: "ValueError". */
+int luaws_credentials_check(const struct luaws_credentials *c, struct luaws_error *err);
 
 #endif

@@ -45,7 +45,9 @@ static int key_pair(const struct luaws_provider_task *task,
   luaws_provider_note(task, "%.*s:%u", LUAWS_STR_ARG(at->path), at->line);
   rc = key_text(section, "aws_secret_access_key", &c->secret_key, err);
   if (rc == 0 && !c->secret_key.ptr) {
-    return luaws_partial_credentials(task->provider->name, "aws_secret_access_key", err);
+    rc = luaws_partial_credentials(task->provider->name, "aws_secret_access_key", err);
+    luaws_error_add(err, ", beside aws_access_key_id in %.*s:%u", LUAWS_STR_ARG(at->path),
+                    at->line);
   }
   return rc ? rc : LUAWS_FOUND;
 }

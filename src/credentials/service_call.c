@@ -90,6 +90,7 @@ int luaws_service_call_start(struct luaws_service_call *c,
   with_params.secrets = c->secrets;
   with_params.secret_count = c->secret_count;
   c->task = task;
+  c->operation = call->operation;
   c->done = false;
   return calls->start(calls->arg, &with_params, done, c, &c->handle, err);
 }
@@ -102,7 +103,14 @@ int luaws_service_call_result(struct luaws_service_call *c, const struct luaws_t
                               struct luaws_error *err) {
   *out = NULL;
   if (!c->done) return LUAWS_PENDING;
-  return c->task->context->calls->result(c->handle, out, err);
+  int rc = c->task->context->calls->result(c->handle, out, err);
+  /* What a profile says that no call may: who made some other call has never heard of
+     this one. */
+  if (rc == LUAWS_E_ARGUMENT) {
+    luaws_error_add(err, "\n(of %.*s, for the profile \"%.*s\")",
+                    LUAWS_STR_ARG(c->operation), LUAWS_STR_ARG(c->task->profile_name));
+  }
+  return rc;
 }
 
 void luaws_service_call_clear(struct luaws_service_call *c) {

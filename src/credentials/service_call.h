@@ -15,6 +15,7 @@ struct luaws_service_call {
   struct luaws_str secrets[LUAWS_MAX_CALL_SECRETS]; /* among them */
   size_t secret_count;
   struct luaws_nested_call_handle *handle;
+  struct luaws_str operation;
   bool done;
 };
 

@@ -4,6 +4,7 @@
 
 #include "credentials/cache.h"
 #include "credentials/sso_token.h"
+#include "settings/suggest.h"
 #include "value/json.h"
 
 struct sso {
@@ -44,9 +45,11 @@ static int configure(struct luaws_provider_task *task, struct sso *s,
   if (s->login.session_name.ptr) {
     session = luaws_ini_section(files->sso_sessions, s->login.session_name);
     if (!session) {
-      return luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
-                             "The specified sso-session does not exist: \"%.*s\"",
-                             LUAWS_STR_ARG(s->login.session_name));
+      rc = luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
+                           "The specified sso-session does not exist: \"%.*s\"",
+                           LUAWS_STR_ARG(s->login.session_name));
+      luaws_suggest_section(files->sso_sessions, s->login.session_name, err);
+      return rc;
     }
     rc = check_same(profile, session, err);
     if (rc) return rc;
@@ -148,7 +151,7 @@ static int receive(struct luaws_provider_task *task, struct sso *s,
   if (rc == LUAWS_E_SERVICE &&
       luaws_str_is(luaws_tree_text(luaws_tree_get(answer, "Error"), "Code"),
                    "UnauthorizedException")) {
-    return luaws_sso_unauthorized(err);
+    return luaws_sso_unauthorized(task, err);
   }
   if (rc) return rc;
   struct luaws_buf key = {0};

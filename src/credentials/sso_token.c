@@ -47,10 +47,20 @@ int luaws_sso_session_of(const struct luaws_provider_task *task,
 
 /* ---- the file ---- */
 
-static int load_error(struct luaws_error *err, struct luaws_str name, const char *what) {
-  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "SSOTokenLoadError",
-                         "Error loading SSO Token: Token for %.*s %s",
-                         LUAWS_STR_ARG(name), what);
+/* What to do about it. */
+static void add_advice(const struct luaws_provider_task *task, struct luaws_error *err) {
+  const char *quote = luaws_str_find(task->profile_name, ' ') >= 0 ? "'" : "";
+  luaws_error_add(err, "; run aws sso login --profile %s%.*s%s", quote,
+                  LUAWS_STR_ARG(task->profile_name), quote);
+}
+
+static int load_error(const struct luaws_sso_token *t, struct luaws_str name,
+                      const char *what, const char *why, struct luaws_error *err) {
+  int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "SSOTokenLoadError",
+                           "Error loading SSO Token: Token for %.*s %s: %s: %s",
+                           LUAWS_STR_ARG(name), what, t->path.ptr, why);
+  add_advice(t->task, err);
+  return rc;
 }
 
 /* Old files end their times with "UTC". */
@@ -83,16 +93,20 @@ static int load(struct luaws_sso_token *t, struct luaws_error *err) {
       t->login.session_name.ptr ? t->login.session_name : t->login.start_url;
   struct luaws_error why = {0};
   t->text.max_bytes = MAX_FILE_BYTES;
-  if (luaws_secret_file_read(luaws_buf_str(&t->path), &t->text) ||
-      luaws_tree_parse(&t->arena, luaws_buf_str(&t->text), &t->file, &why)) {
+  int e = luaws_secret_file_read(luaws_buf_str(&t->path), &t->text);
+  if (e) return load_error(t, name, "does not exist", strerror(e), err);
+  if (luaws_tree_parse(&t->arena, luaws_buf_str(&t->text), &t->file, &why)) {
     luaws_error_clear(&why);
-    return load_error(err, name, "does not exist");
+    return load_error(t, name, "does not exist", "it is no JSON", err);
   }
   luaws_warn_of_readers(luaws_buf_str(&t->path));
   t->access_token = luaws_tree_text(t->file, "accessToken");
-  if (!t->access_token.ptr ||
-      !read_time(luaws_tree_text(t->file, "expiresAt"), &t->expiry_s)) {
-    return load_error(err, t->login.start_url, "is invalid");
+  if (!t->access_token.ptr) {
+    return load_error(t, t->login.start_url, "is invalid", "no accessToken in it", err);
+  }
+  if (!read_time(luaws_tree_text(t->file, "expiresAt"), &t->expiry_s)) {
+    return load_error(t, t->login.start_url, "is invalid", "no time in its expiresAt",
+                      err);
   }
   return 0;
 }
@@ -129,23 +143,27 @@ static void save(struct luaws_sso_token *t, struct luaws_str refresh_token) {
 
 /* ---- renewing it ---- */
 
-static bool can_refresh(const struct luaws_sso_token *t) {
+static bool cannot_refresh(struct luaws_sso_token *t, int level, const char *fmt,
+                           const char *what) {
+  luaws_buf_printf(&t->why, fmt, what);
+  luaws_log(level, "luaws.credentials", "the SSO token is not refreshed: %s",
+            t->why.ptr ? t->why.ptr : "");
+  return false;
+}
+
+static bool can_refresh(struct luaws_sso_token *t) {
   static const char *const needed[] = {"refreshToken", "clientId", "clientSecret",
                                        "registrationExpiresAt"};
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
     if (luaws_tree_text(t->file, needed[i]).ptr) continue;
-    luaws_log(LUAWS_LOG_INFO, "luaws.credentials",
-              "the SSO token cannot be refreshed: its file has no %s", needed[i]);
-    return false;
+    return cannot_refresh(t, LUAWS_LOG_INFO, "its file has no %s", needed[i]);
   }
   int64_t registered_until = 0;
   if (read_time(luaws_tree_text(t->file, "registrationExpiresAt"), &registered_until) &&
       registered_until > luaws_provider_now(t->task)) {
     return true;
   }
-  luaws_log(LUAWS_LOG_INFO, "luaws.credentials",
-            "the SSO token cannot be refreshed: its registration has expired");
-  return false;
+  return cannot_refresh(t, LUAWS_LOG_INFO, "%s", "its registration has expired");
 }
 
 static int start_refresh(struct luaws_sso_token *t, struct luaws_error *err) {
@@ -169,8 +187,7 @@ static void take_refreshed(struct luaws_sso_token *t, const struct luaws_tree *a
   struct luaws_str refresh = luaws_tree_text(answer, "refreshToken");
   const struct luaws_tree *seconds = luaws_tree_get(answer, "expiresIn");
   if (!token.len || !seconds || seconds->kind != LUAWS_KIND_INTEGER) {
-    luaws_log(LUAWS_LOG_WARNING, "luaws.credentials",
-              "refreshing the SSO token failed: the answer has no token");
+    cannot_refresh(t, LUAWS_LOG_WARNING, "%s", "the answer has no token");
     return;
   }
   token = luaws_arena_str(&t->arena, token);
@@ -212,33 +229,39 @@ int luaws_sso_token_step(struct luaws_sso_token *t, struct luaws_error *err) {
     if (rc == 0) {
       take_refreshed(t, answer);
     } else {
-      luaws_log(LUAWS_LOG_WARNING, "luaws.credentials",
-                "refreshing the SSO token failed: %s", luaws_error_message(&why));
+      cannot_refresh(t, LUAWS_LOG_WARNING, "%s", luaws_error_message(&why));
     }
+    t->unreached = rc < 0 && rc != LUAWS_E_SERVICE;
     luaws_error_clear(&why);
     luaws_service_call_clear(&t->call);
   }
   if (t->expiry_s > luaws_provider_now(t->task)) return 0;
-  if (!t->login.session_name.ptr) return luaws_sso_unauthorized(err);
-  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "TokenRetrievalError",
-                         "Error when retrieving token from sso: Token has expired and "
-                         "refresh failed");
+  if (!t->login.session_name.ptr) return luaws_sso_unauthorized(t->task, err);
+  int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "TokenRetrievalError",
+                           "Error when retrieving token from sso: Token has expired and "
+                           "refresh failed: %s",
+                           t->why.ptr ? t->why.ptr : "the new one has expired as well");
+  if (!t->unreached) add_advice(t->task, err);
+  return rc;
 }
 
 void luaws_sso_token_clear(struct luaws_sso_token *t) {
   luaws_service_call_clear(&t->call);
   luaws_buf_wipe(&t->text);
   luaws_buf_clear(&t->path);
+  luaws_buf_clear(&t->why);
   luaws_arena_wipe(&t->arena);
   *t = (struct luaws_sso_token){0};
 }
 
-int luaws_sso_unauthorized(struct luaws_error *err) {
+int luaws_sso_unauthorized(const struct luaws_provider_task *task,
+                           struct luaws_error *err) {
   return luaws_error_set(
       err, LUAWS_E_CREDENTIALS, "UnauthorizedSSOTokenError",
       "The SSO session associated with this profile has expired or is otherwise "
       "invalid. To refresh this SSO session run aws sso login with the corresponding "
-      "profile.");
+      "profile. (It is \"%.*s\")",
+      LUAWS_STR_ARG(task->profile_name));
 }
 
 /* ---- as a token to sign with ---- */

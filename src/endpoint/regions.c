@@ -220,6 +220,12 @@ static struct luaws_str endpoint_name(const struct luaws_node *partition,
   return only_global ? global : region;
 }
 
+int luaws_no_region(int code, struct luaws_error *err) {
+  return luaws_error_set(err, code, "NoRegionError",
+                         "You must specify a region. It may be region_name in code, "
+                         "AWS_REGION, or region in the profile.");
+}
+
 static int resolve_in(const struct luaws_node *partition,
                       const struct luaws_region_request *r, bool forced,
                       struct luaws_arena *arena, struct luaws_region_result *out,
@@ -227,9 +233,7 @@ static int resolve_in(const struct luaws_node *partition,
   const struct luaws_node *service = service_node(partition, r->service);
   struct luaws_str region = r->region;
   if (!region.ptr) region = get_text(service, "partitionEndpoint");
-  if (!region.ptr)
-    return luaws_error_set(err, LUAWS_E_ENDPOINT, "NoRegionError",
-                           "You must specify a region.");
+  if (!region.ptr) return luaws_no_region(LUAWS_E_ENDPOINT, err);
   region = endpoint_name(partition, service, region, forced);
   if (!region.ptr) return 0;
   *found = true;

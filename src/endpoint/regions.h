@@ -32,6 +32,9 @@ struct luaws_str luaws_regions_next(const struct luaws_node *endpoints,
                                     const struct luaws_regions_query *query,
                                     uint32_t *at);
 
+/* "NoRegionError", and where one may come from; returns code. */
+int luaws_no_region(int code, struct luaws_error *err);
+
 struct luaws_region_request {
   struct luaws_str service;
   struct luaws_str region;    /* none = the service's global endpoint */

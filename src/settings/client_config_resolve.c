@@ -44,6 +44,18 @@ static int fill_choice(struct resolving *g, enum luaws_choice *at,
   return luaws_settings_choice(g->settings, id, at, g->err);
 }
 
+/* Returns rc, an error about text, having added where that stands, if code has not said
+   it. */
+static int blame(struct resolving *g, int rc, enum luaws_setting_id id,
+                 struct luaws_str text) {
+  struct luaws_setting v = {0};
+  if (rc && luaws_settings_get(g->settings, id, &v, NULL) == 0 &&
+      luaws_str_eq(v.text, text)) {
+    luaws_setting_add_source(&v, g->err);
+  }
+  return rc;
+}
+
 /* The setting that a table of options is filled from. */
 struct fill {
   size_t offset;
@@ -103,7 +115,10 @@ static int resolve_region(struct resolving *g) {
   } else {
     rc = fill_text(g, &c->region_name, LUAWS_SETTING_REGION);
   }
-  if (rc == 0) rc = luaws_region_check(c->region_name, g->err);
+  if (rc == 0) {
+    rc = luaws_region_check(c->region_name, g->err);
+    blame(g, rc, LUAWS_SETTING_REGION, c->region_name);
+  }
   c->asked_region = c->region_name;
   if (rc == 0 && luaws_region_without_fips(c->region_name, &plain)) {
     luaws_log(LUAWS_LOG_WARNING, "luaws.client",
@@ -149,11 +164,12 @@ static int resolve_defaults_mode(struct resolving *g) {
   while (modes[i] && !luaws_str_eq_nocase(*mode, luaws_str_from(modes[i])))
     i++;
   if (!modes[i]) {
-    return luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidDefaultsMode",
-                           "Client configured with invalid defaults mode: %.*s. Valid "
-                           "defaults modes include: legacy, auto, standard, in-region, "
-                           "cross-region, mobile.",
-                           LUAWS_STR_ARG(*mode));
+    rc = luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidDefaultsMode",
+                         "Client configured with invalid defaults mode: %.*s. Valid "
+                         "defaults modes include: legacy, auto, standard, in-region, "
+                         "cross-region, mobile.",
+                         LUAWS_STR_ARG(*mode));
+    return blame(g, rc, LUAWS_SETTING_DEFAULTS_MODE, *mode);
   }
   *mode = luaws_str_from(modes[i]);
   g->mode = i == 0 ? NULL : modes[i];
@@ -221,15 +237,16 @@ static int resolve_retries(struct resolving *g) {
   struct luaws_client_config *c = g->c;
   struct luaws_setting attempts = {0};
   int rc = luaws_retry_mode_check(c->retries.mode, g->err);
+  blame(g, rc, LUAWS_SETTING_RETRY_MODE, c->retries.mode);
   if (rc == 0 && !c->retries.total_max_attempts) {
     rc = luaws_settings_get(g->settings, LUAWS_SETTING_MAX_ATTEMPTS, &attempts, g->err);
     if (rc || attempts.source == LUAWS_FROM_NOWHERE) return rc;
     if (attempts.integer < 1) {
-      return luaws_error_set(
-          g->err, LUAWS_E_CONFIG, "InvalidMaxRetryAttemptsError",
-          "Value provided to \"max_attempts\": %lld must be an integer "
-          "greater than or equal to 1.",
-          (long long)attempts.integer);
+      rc = luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidMaxRetryAttemptsError",
+                           "Value provided to \"max_attempts\": %lld must be an integer "
+                           "greater than or equal to 1.",
+                           (long long)attempts.integer);
+      return blame(g, rc, LUAWS_SETTING_MAX_ATTEMPTS, attempts.text);
     }
     c->retries.total_max_attempts =
         attempts.integer < INT_MAX ? (int)attempts.integer : INT_MAX;
@@ -242,7 +259,9 @@ static int resolve_compression(struct resolving *g) {
   if (g->c->request_min_compression_size_bytes) return 0;
   int rc = luaws_settings_get(
       g->settings, LUAWS_SETTING_REQUEST_MIN_COMPRESSION_SIZE_BYTES, &size, g->err);
-  if (rc == 0) rc = luaws_compression_size_check(size.integer, g->err);
+  if (rc) return rc;
+  rc = luaws_compression_size_check(size.integer, g->err);
+  blame(g, rc, LUAWS_SETTING_REQUEST_MIN_COMPRESSION_SIZE_BYTES, size.text);
   if (rc == 0) g->c->request_min_compression_size_bytes = size.integer;
   return rc;
 }
@@ -257,13 +276,15 @@ static bool settle(struct luaws_str *at, const char *const *valid) {
   return false;
 }
 
-static int resolve_checksum(struct resolving *g, struct luaws_str *at, const char *key) {
+static int resolve_checksum(struct resolving *g, struct luaws_str *at,
+                            enum luaws_setting_id id) {
   static const char *const valid[] = {"when_supported", "when_required", NULL};
   if (settle(at, valid)) return 0;
-  return luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidChecksumConfigError",
-                         "Unsupported configuration value for %s. Expected one of "
-                         "('when_supported', 'when_required') but got %.*s.",
-                         key, LUAWS_STR_ARG(*at));
+  int rc = luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidChecksumConfigError",
+                           "Unsupported configuration value for %s. Expected one of "
+                           "('when_supported', 'when_required') but got %.*s.",
+                           luaws_setting_name(id), LUAWS_STR_ARG(*at));
+  return blame(g, rc, id, *at);
 }
 
 static int resolve_account_id_mode(struct resolving *g) {
@@ -271,11 +292,12 @@ static int resolve_account_id_mode(struct resolving *g) {
   struct luaws_str *mode = &g->c->account_id_endpoint_mode;
   if (luaws_str_is(g->c->signature_version, "unsigned")) *mode = LUAWS_STR("disabled");
   if (settle(mode, valid)) return 0;
-  return luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidConfigError",
-                         "The configured value '%.*s' for 'account_id_endpoint_mode' is "
-                         "invalid. Valid values are: ('preferred', 'disabled', "
-                         "'required').",
-                         LUAWS_STR_ARG(*mode));
+  int rc =
+      luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidConfigError",
+                      "The configured value '%.*s' for 'account_id_endpoint_mode' is "
+                      "invalid. Valid values are: ('preferred', 'disabled', 'required').",
+                      LUAWS_STR_ARG(*mode));
+  return blame(g, rc, LUAWS_SETTING_ACCOUNT_ID_ENDPOINT_MODE, *mode);
 }
 
 /* "sigv4a , sigv4,," -> "sigv4a,sigv4" */
@@ -321,10 +343,11 @@ static int resolve_express(struct resolving *g) {
   }
   if (rc) return rc;
   if (text.ptr && !settle(&text, valid)) {
-    return luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidConfigError",
-                           "Invalid value \"%.*s\" for s3_disable_express_session_auth. "
-                           "Value must be a boolean",
-                           LUAWS_STR_ARG(text));
+    rc = luaws_error_set(g->err, LUAWS_E_CONFIG, "InvalidConfigError",
+                         "Invalid value \"%.*s\" for s3_disable_express_session_auth. "
+                         "Value must be a boolean",
+                         LUAWS_STR_ARG(text));
+    return blame(g, rc, LUAWS_SETTING_S3_DISABLE_EXPRESS_SESSION_AUTH, text);
   }
   if (!choice) choice = luaws_str_is(text, "true") ? LUAWS_YES : LUAWS_NO;
   c->s3_disable_express_session_auth = choice;
@@ -349,28 +372,29 @@ static int resolve_host_prefix(struct resolving *g) {
 }
 
 /* None passes. */
-static int check_regional(struct resolving *g, struct luaws_str text, const char *kind,
-                          const char *what) {
+static int check_regional(struct resolving *g, struct luaws_str text,
+                          enum luaws_setting_id id, const char *kind, const char *what) {
   if (!text.ptr || luaws_str_is(text, "regional") || luaws_str_is(text, "legacy")) {
     return 0;
   }
-  return luaws_error_set(g->err, LUAWS_E_CONFIG, kind,
-                         "%s option %.*s is invalid. Valid options are: \"legacy\", "
-                         "\"regional\"",
-                         what, LUAWS_STR_ARG(text));
+  int rc = luaws_error_set(g->err, LUAWS_E_CONFIG, kind,
+                           "%s option %.*s is invalid. Valid options are: \"legacy\", "
+                           "\"regional\"",
+                           what, LUAWS_STR_ARG(text));
+  return blame(g, rc, id, text);
 }
 
 static int check_regionals(struct resolving *g) {
   struct luaws_client_config *c = g->c;
   if (c->sts_regional_endpoints.len == 0)
     c->sts_regional_endpoints = LUAWS_STR("regional");
-  int rc = check_regional(g, c->s3.us_east_1_regional_endpoint,
-                          "InvalidS3UsEast1RegionalEndpointConfigError",
-                          "S3 us-east-1 regional endpoint");
+  int rc = check_regional(
+      g, c->s3.us_east_1_regional_endpoint, LUAWS_SETTING_S3_US_EAST_1_REGIONAL_ENDPOINT,
+      "InvalidS3UsEast1RegionalEndpointConfigError", "S3 us-east-1 regional endpoint");
   if (rc) return rc;
-  return check_regional(g, c->sts_regional_endpoints,
-                        "InvalidSTSRegionalEndpointsConfigError",
-                        "STS regional endpoints");
+  return check_regional(
+      g, c->sts_regional_endpoints, LUAWS_SETTING_STS_REGIONAL_ENDPOINTS,
+      "InvalidSTSRegionalEndpointsConfigError", "STS regional endpoints");
 }
 
 static void fill_fixed(struct luaws_client_config *c) {
@@ -393,17 +417,20 @@ int luaws_client_config_resolve(struct luaws_client_config *c,
   if (rc == 0) rc = resolve_compression(&g);
   if (rc == 0) {
     rc = resolve_checksum(&g, &c->request_checksum_calculation,
-                          "request_checksum_calculation");
+                          LUAWS_SETTING_REQUEST_CHECKSUM_CALCULATION);
   }
   if (rc == 0) {
     rc = resolve_checksum(&g, &c->response_checksum_validation,
-                          "response_checksum_validation");
+                          LUAWS_SETTING_RESPONSE_CHECKSUM_VALIDATION);
   }
   if (rc == 0) rc = resolve_account_id_mode(&g);
   if (rc == 0) rc = resolve_host_prefix(&g);
   if (rc == 0) rc = resolve_auth_schemes(&g);
   if (rc == 0) rc = resolve_express(&g);
-  if (rc == 0) rc = luaws_s3_addressing_style_check(c->s3.addressing_style, err);
+  if (rc == 0) {
+    rc = luaws_s3_addressing_style_check(c->s3.addressing_style, err);
+    blame(&g, rc, LUAWS_SETTING_S3_ADDRESSING_STYLE, c->s3.addressing_style);
+  }
   if (rc == 0) rc = check_regionals(&g);
   if (rc == 0) fill_fixed(c);
   return rc;

@@ -195,13 +195,22 @@ static int begin_section(struct parse *p, struct luaws_str name) {
   return 0;
 }
 
+/* What is wrong with a line that begins like a section, and else. */
+static const char *line_fault(struct luaws_str line, const char *otherwise) {
+  if (line.ptr[0] != '[') return otherwise;
+  if (luaws_str_find(line, ']') >= 0) return "a section without a name";
+  return "a section without \"]\" behind its name";
+}
+
 static int begin_value(struct parse *p, struct luaws_str line) {
   size_t at = 0;
   while (at < line.len && line.ptr[at] != '=' && line.ptr[at] != ':')
     at++;
   struct luaws_str key = strip_end(luaws_str_sub(line, 0, at));
-  if (at == line.len)
-    return fail(p, p->line, "neither key and value nor a section", LUAWS_STR_NONE);
+  if (at == line.len) {
+    return fail(p, p->line, line_fault(line, "neither key and value nor a section"),
+                LUAWS_STR_NONE);
+  }
   if (key.len == 0) return fail(p, p->line, "no key before the value", LUAWS_STR_NONE);
 
   struct luaws_ini_value *v = luaws_arena_alloc(&p->ini->arena, sizeof *v);
@@ -226,6 +235,15 @@ static int begin_value(struct parse *p, struct luaws_str line) {
   return 0;
 }
 
+/* What stands before the first section. */
+static int no_section(struct parse *p, struct luaws_str text) {
+  bool mark = p->line == 1 && luaws_str_starts(text, LUAWS_STR("\xef\xbb\xbf"));
+  return fail(p, p->line,
+              mark ? "a byte order mark: the file must be UTF-8 without one"
+                   : line_fault(text, "text before the first section"),
+              LUAWS_STR_NONE);
+}
+
 static int parse_line(struct parse *p, struct luaws_str line) {
   if (luaws_utf8_find_bad(line) >= 0)
     return fail(p, p->line, "not UTF-8", LUAWS_STR_NONE);
@@ -248,9 +266,7 @@ static int parse_line(struct parse *p, struct luaws_str line) {
       end--;
     if (end > 2) return begin_section(p, luaws_str_sub(text, 1, end - 2));
   }
-  if (!p->section)
-    return fail(p, p->line, "text before the first section", LUAWS_STR_NONE);
-  return begin_value(p, text);
+  return p->section ? begin_value(p, text) : no_section(p, text);
 }
 
 int luaws_ini_parse(struct luaws_ini *ini, struct luaws_str path, struct luaws_str text,
@@ -278,12 +294,21 @@ int luaws_ini_parse(struct luaws_ini *ini, struct luaws_str path, struct luaws_s
 
 /* ---- files ---- */
 
-/* What can be read of a plain file; false when it is none. */
-static bool read_file(const char *path, struct luaws_buf *out) {
+/* What can be read of a plain file; false when it is none. Python's parser passes over
+   files that it may not open: *e tells of them. */
+static bool read_file(const char *path, struct luaws_buf *out, int *e) {
   struct stat st;
-  if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+  if (stat(path, &st) != 0) {
+    *e = errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+    return false;
+  }
+  if (S_ISDIR(st.st_mode)) *e = EISDIR;
+  if (!S_ISREG(st.st_mode)) return false;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return true; /* Python's parser passes over files that it may not open */
+  if (fd < 0) {
+    *e = errno;
+    return true;
+  }
   ptrdiff_t n = 1;
   luaws_buf_reserve(out, (size_t)st.st_size + 16384); /* keys stay where they are put */
   while (n > 0 && luaws_buf_reserve(out, 16384)) {
@@ -302,7 +327,7 @@ int luaws_ini_load(struct luaws_ini *ini, struct luaws_str path,
   if (!name.ptr) return luaws_error_memory(err);
   int rc = 0;
   ini->path = name;
-  ini->found = name.len > 0 && read_file(name.ptr, &text);
+  ini->found = name.len > 0 && read_file(name.ptr, &text, &ini->unreadable);
   if (text.failed) {
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "ConfigParseError",
                          "Unable to parse config file: %s: too large", name.ptr);

@@ -33,7 +33,8 @@ struct luaws_ini_section {
 struct luaws_ini {
   struct luaws_arena arena;
   struct luaws_str path;
-  bool found;                      /* there is a file of that name */
+  bool found;     /* there is a file of that name */
+  int unreadable; /* errno, when there is something that cannot be read */
   struct luaws_ini_section *first; /* in the order of the file */
 };
 

@@ -1,5 +1,6 @@
 #include "settings/profiles.h"
 
+#include "base/log.h"
 #include "settings/readers.h"
 #include "settings/shell_words.h"
 
@@ -117,12 +118,22 @@ static bool has_keys(const struct luaws_ini *config) {
   return found;
 }
 
+/* Who has set up neither file wants no word about it; who has a file that does not count
+   does. */
+static void warn_of_unreadable(const struct luaws_ini *file) {
+  if (!file->unreadable) return;
+  luaws_log(LUAWS_LOG_WARNING, "luaws.settings", "%.*s does not count: %s",
+            LUAWS_STR_ARG(file->path), strerror(file->unreadable));
+}
+
 int luaws_profiles_load(struct luaws_profiles *p, struct luaws_str config_path,
                         struct luaws_str credentials_path, struct luaws_error *err) {
   int rc = luaws_ini_load(&p->config, config_path, err);
   if (rc == 0) rc = luaws_ini_load(&p->credentials, credentials_path, err);
   if (rc == 0 && p->credentials.found) luaws_warn_of_readers(p->credentials.path);
   if (rc == 0 && has_keys(&p->config)) luaws_warn_of_readers(p->config.path);
+  warn_of_unreadable(&p->config);
+  warn_of_unreadable(&p->credentials);
   bool ok = true;
   for (const struct luaws_ini_section *s = p->config.first; rc == 0 && ok && s;
        s = s->next)

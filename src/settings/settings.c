@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "settings/region.h"
+#include "settings/suggest.h"
 #include "settings/variables.h"
 
 struct luaws_settings {
@@ -239,9 +240,15 @@ int luaws_settings_profile(struct luaws_settings *s, const struct luaws_ini_sect
                                  LUAWS_LOOK_EVERYWHERE, &v);
   *out = luaws_ini_section(files->profiles, named ? v.text : LUAWS_STR("default"));
   if (*out || !named) return 0;
-  return luaws_error_set(err, LUAWS_E_CONFIG, "ProfileNotFound",
-                         "The config profile (%.*s) could not be found",
-                         LUAWS_STR_ARG(v.text));
+  rc = luaws_error_set(err, LUAWS_E_CONFIG, "ProfileNotFound",
+                       "The config profile (%.*s) could not be found",
+                       LUAWS_STR_ARG(v.text));
+  luaws_suggest_profile(files, v.text, err);
+  if (v.source == LUAWS_FROM_VARIABLE) {
+    luaws_error_add(err, " (From %s%s)", v.variable,
+                    v.text.len ? "" : ", which is set to nothing");
+  }
+  return rc;
 }
 
 /* ---- one variable ---- */
@@ -263,6 +270,14 @@ void luaws_setting_describe_source(const struct luaws_setting *v, struct luaws_b
   default:
     luaws_buf_append_cstr(out, "not set");
   }
+}
+
+void luaws_setting_add_source(const struct luaws_setting *v, struct luaws_error *err) {
+  if (v->source != LUAWS_FROM_VARIABLE && v->source != LUAWS_FROM_FILE) return;
+  struct luaws_buf source = {0};
+  luaws_setting_describe_source(v, &source);
+  luaws_error_add(err, " (From %s)", source.ptr ? source.ptr : "");
+  luaws_buf_clear(&source);
 }
 
 static int bad_value(const char *name, const struct luaws_setting *v, const char *kind,
@@ -608,9 +623,10 @@ int luaws_settings_imds_mode(struct luaws_settings *s, const char **out,
          : luaws_str_eq_nocase(mode.text, LUAWS_STR("ipv6")) ? "ipv6"
                                                              : NULL;
   if (*out) return 0;
-  return luaws_error_set(
-      err, LUAWS_E_CONFIG, "InvalidIMDSEndpointModeError",
-      "Invalid EC2 Instance Metadata endpoint mode: %.*s Valid endpoint "
-      "modes (case-insensitive): ('ipv4', 'ipv6').",
-      LUAWS_STR_ARG(mode.text));
+  rc = luaws_error_set(err, LUAWS_E_CONFIG, "InvalidIMDSEndpointModeError",
+                       "Invalid EC2 Instance Metadata endpoint mode: %.*s Valid endpoint "
+                       "modes (case-insensitive): ('ipv4', 'ipv6').",
+                       LUAWS_STR_ARG(mode.text));
+  luaws_setting_add_source(&mode, err);
+  return rc;
 }

@@ -153,6 +153,9 @@ int luaws_settings_set(struct luaws_settings *s, struct luaws_str name,
                        struct luaws_str text, struct luaws_error *err);
 /* "argument", "AWS_REGION", "/home/me/.aws/config:3", "default" or "not set". */
 void luaws_setting_describe_source(const struct luaws_setting *v, struct luaws_buf *out);
+/* Adds " (From AWS_REGION)", or a file and line, to what err says of a value that stands
+   there; nothing for one from elsewhere. */
+void luaws_setting_add_source(const struct luaws_setting *v, struct luaws_error *err);
 
 /* The profile's name, "default" when none is chosen. */
 struct luaws_str luaws_settings_profile_name(struct luaws_settings *s);

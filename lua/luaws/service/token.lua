@@ -14,7 +14,7 @@ local token = {}
 function token.make(client, service, host, query, region, expires)
   local credentials = core.client_credentials(client)
   if not credentials then
-    errors.raise("NoCredentialsError", "Unable to locate credentials")
+    errors.no_credentials()
   end
   local url = "https://" .. host .. "/?" .. table.concat(query, "&")
   local signed = core.sign(credentials, { method = "GET", url = url }, { service = service, presign = true,
