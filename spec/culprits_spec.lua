@@ -115,6 +115,25 @@ describe("what is written wrong is told with its place and the remedy:", functio
       .. machine.role("source_profile = base\nduration_seconds = 60\n"))
     assert.equal("Parameter validation failed:\nInvalid value for parameter DurationSeconds, value: 60, "
       .. 'valid min value: 900\n(of AssumeRole, for the profile "a")', complaint(w, { profile_name = "a" }))
+    write(w.home .. "/.aws/config", machine.BASE .. machine.role("source_profile = base\n")
+      .. "mfa_serial = short\n[profile b]\nrole_arn = arn:aws:iam::1:role/b\nsource_profile = a\n")
+    assert.matches('(of AssumeRole, for the profile "a")', complaint(w, { profile_name = "b",
+      mfa_prompt = function() return "123456" end }), 1, true)
+  end)
+
+  it("a code or a token that is too short, without showing it", function()
+    local w <close> = machine.new(machine.BASE .. machine.role("source_profile = base\n")
+      .. "mfa_serial = arn:aws:iam::1:mfa/me\n")
+    assert.equal("Parameter validation failed:\nInvalid length for parameter TokenCode, value: (hidden), "
+      .. 'valid min length: 6\n(of AssumeRole, for the profile "a")', complaint(w, { profile_name = "a",
+      mfa_prompt = function() return "471" end }))
+    write(w.home .. "/token", "47b")
+    write(w.home .. "/.aws/config", "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/a\n"
+      .. "web_identity_token_file = " .. w.home .. "/token\n")
+    local said = complaint(w, { profile_name = "a" })
+    assert.matches('WebIdentityToken, value: (hidden), valid min length: 4\n(of AssumeRoleWithWebIdentity, '
+      .. 'for the profile "a")', said, 1, true)
+    assert.not_matches("47", said, 1, true)
   end)
 
   it("an address of a container", function()

@@ -289,6 +289,7 @@ static int start_call(struct luaws_provider_task *task, struct assume_role *a,
          luaws_service_call_secret(call, "TokenCode", code);
   }
   clear_question(&a->question);
+  call->profile = r->profile;
   if (!ok) return luaws_error_memory(err);
   luaws_log(LUAWS_LOG_DEBUG, "luaws.credentials", "assuming %.*s for profile \"%.*s\"",
             LUAWS_STR_ARG(r->arn), LUAWS_STR_ARG(r->profile));

@@ -99,16 +99,35 @@ bool luaws_service_call_started(const struct luaws_service_call *c) {
   return c->handle != NULL;
 }
 
+/* Complaints about parameters show their values. */
+static void hide_secrets(const struct luaws_service_call *c, struct luaws_error *err) {
+  for (size_t i = 0; err && err->message && i < c->secret_count; i++) {
+    struct luaws_str text = luaws_str_from(err->message);
+    struct luaws_buf quoted = {.wipes = true};
+    luaws_buf_append_char(&quoted, '"');
+    luaws_buf_append_str(&quoted, c->secrets[i]);
+    luaws_buf_append_char(&quoted, '"');
+    ptrdiff_t at = luaws_str_find_str(text, luaws_buf_str(&quoted));
+    if (at >= 0 && c->secrets[i].len && !quoted.failed) {
+      luaws_error_set(err, err->code, err->kind, "%.*s(hidden)%s", (int)at, text.ptr,
+                      text.ptr + at + quoted.len);
+    }
+    luaws_buf_wipe(&quoted);
+  }
+}
+
 int luaws_service_call_result(struct luaws_service_call *c, const struct luaws_tree **out,
                               struct luaws_error *err) {
   *out = NULL;
   if (!c->done) return LUAWS_PENDING;
   int rc = c->task->context->calls->result(c->handle, out, err);
+  struct luaws_str profile = c->profile.ptr ? c->profile : c->task->profile_name;
   /* What a profile says that no call may: who made some other call has never heard of
      this one. */
   if (rc == LUAWS_E_ARGUMENT) {
+    hide_secrets(c, err);
     luaws_error_add(err, "\n(of %.*s, for the profile \"%.*s\")",
-                    LUAWS_STR_ARG(c->operation), LUAWS_STR_ARG(c->task->profile_name));
+                    LUAWS_STR_ARG(c->operation), LUAWS_STR_ARG(profile));
   }
   return rc;
 }

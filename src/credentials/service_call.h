@@ -16,6 +16,7 @@ struct luaws_service_call {
   size_t secret_count;
   struct luaws_nested_call_handle *handle;
   struct luaws_str operation;
+  struct luaws_str profile; /* whose words the parameters are; none = the task's */
   bool done;
 };
 
