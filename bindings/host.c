@@ -269,7 +269,9 @@ static int read_error(lua_State *L) {
     lua_settop(L, 1);
   }
   if (h->error.text) return 0;
-  h->error.text = copy(luaL_tolstring(L, 1, NULL)); /* may run the script's __tostring */
+  /* This may run the script's __tostring. */
+  if (!luaL_callmeta(L, 1, "__shown")) luaL_tolstring(L, 1, NULL);
+  h->error.text = copy(lua_tostring(L, -1));
   return 0;
 }
 

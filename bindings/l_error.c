@@ -51,10 +51,14 @@ static bool set_service_error(lua_State *L, struct luaws_str line) {
 
 static int make_table(lua_State *L) {
   const struct luaws_error *err = lua_touserdata(L, 1);
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
   lua_pushstring(L, err->kind ? err->kind : "BotoCoreError");
   lua_setfield(L, -2, "kind");
   struct luaws_str message = luaws_str_from(luaws_error_message(err));
+  if (err->advice_at) {
+    set_part(L, "advice", luaws_str_sub(message, err->advice_at, message.len));
+    message = luaws_str_sub(message, 0, err->advice_at);
+  }
   if (err->code != LUAWS_E_SERVICE || !set_service_error(L, message)) {
     set_part(L, "message", message);
   }

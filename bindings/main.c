@@ -97,7 +97,7 @@ static int message_handler(lua_State *L) {
   ended_by_interrupt = is_interruption(L, 1);
   if (is_luaws_error(L, 1)) {
     push_where(L);
-    luaL_tolstring(L, 1, NULL);
+    if (!luaL_callmeta(L, 1, "__shown")) luaL_tolstring(L, 1, NULL);
     lua_concat(L, 2);
     if (options.debug) luaL_traceback(L, L, lua_tostring(L, -1), 1);
     return 1;

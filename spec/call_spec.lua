@@ -1,5 +1,6 @@
 -- Calls over real sockets: results, errors of every kind, retries, bodies.
 local aws = require("luaws")
+local errors = require("luaws.errors")
 local raised = require("spec.support.raised")
 local server = require("spec.support.server")
 
@@ -176,8 +177,9 @@ describe("a call", function()
     local c = session:client("sqs", { endpoint_url = peer.url })
     local err = raised(c.list_queues, c, {})
     assert.equal("NoCredentialsError", err.kind)
+    assert.equal("Unable to locate credentials", err.message)
     assert.equal("Unable to locate credentials; luaws --explain, or session:explain(), tells where they were "
-      .. "looked for", err.message)
+      .. "looked for", errors.shown(err))
     local unsigned = session:client("sqs", { endpoint_url = peer.url,
       config = { signature_version = aws.UNSIGNED } })
     unsigned:list_queues{}
@@ -188,8 +190,9 @@ describe("a call", function()
     local session = aws.session{ _env = {}, _home = "/nonexistent" }
     local err = raised(session.client, session, "ec2")
     assert.equal("NoRegionError", err.kind)
+    assert.equal("You must specify a region.", err.message)
     assert.equal("You must specify a region. It may be region_name in code, AWS_REGION, or region in the "
-      .. "profile.", err.message)
+      .. "profile.", errors.shown(err))
   end)
 
   it("prints no secret in any error", function()

@@ -2,6 +2,7 @@
 local aws = require("luaws")
 local cjson = require("cjson")
 local child = require("spec.support.child")
+local errors = require("luaws.errors")
 local machine = require("spec.support.machine")
 local server = require("spec.support.server")
 
@@ -201,7 +202,7 @@ source_profile = base
         local w <close> = sts_world(BASE .. "[profile x]\n" .. case[1])
         local session = w.session{ profile_name = "x" }
         local err = raised(machine.keys, session)
-        assert.same({ case[2], case[3] }, { err.kind, err.message })
+        assert.same({ case[2], case[3] }, { err.kind, errors.shown(err) })
       end
       assert.same({}, peer:requests())
     end)

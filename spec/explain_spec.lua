@@ -1,6 +1,7 @@
 -- What a session says of itself, and the chain of its providers as scripts see it.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local errors = require("luaws.errors")
 local machine = require("spec.support.machine")
 local server = require("spec.support.server")
 
@@ -73,7 +74,7 @@ describe("session:explain", function()
     local w <close> = machine.new("[default]\nrole_arn = r\n")
     local c = w.session():explain().credentials
     assert.equal("PartialCredentialsError", c.error.kind)
-    assert.same({ name = "assume-role", answer = "failed", why = c.error.message },
+    assert.same({ name = "assume-role", answer = "failed", why = errors.shown(c.error) },
       by_name(c.providers)["assume-role"])
     assert.equal("not asked", by_name(c.providers).sso.answer)
   end)

@@ -3,7 +3,6 @@ local aws = require("luaws")
 local child = require("spec.support.child")
 local cjson = require("cjson")
 local raised = require("spec.support.raised")
-local same_words = require("spec.support.words")
 
 local function python(code, ...)
   return cjson.decode(child.output{ "env", "AWS_CONFIG_FILE=/nowhere", "AWS_SHARED_CREDENTIALS_FILE=/nowhere",
@@ -117,8 +116,7 @@ json.dump(out, sys.stdout)]], cjson.encode(questions))
       else
         -- It is called otherwise here.
         local message = expected[i].message:gsub("a boto3%.client%('(%w+)'%)", 'aws.client("%1")')
-        assert.equal(expected[i].kind, answer.kind, what)
-        assert(same_words(message, answer.message), what .. answer.message)
+        assert.same({ expected[i].kind, message }, { answer.kind, answer.message }, what)
       end
     end
   end)

@@ -531,7 +531,7 @@ function async.unheard()
   local lines = {}
   for _, task in ipairs(unheard) do
     if not task._heard then
-      local ok, text = pcall(tostring, task._results[1])
+      local ok, text = pcall(errors.shown, task._results[1])
       lines[#lines + 1] = "a task failed, and nobody awaited it: "
         .. (ok and text or "an error that cannot be shown")
     end

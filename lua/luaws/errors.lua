@@ -1,6 +1,7 @@
---- What luaws raises: a table with kind (botocore's exception name), message, and for what a service
---- answered also code, operation_name and response. The table itself is raised, so no "file:line:"
---- gets in front of the text. Never put a secret in a message or a field.
+--- What luaws raises: a table with kind (botocore's exception name), message, perhaps advice (where the
+--- culprit stands, and what to do), and for what a service answered also code, operation_name and response.
+--- The table itself is raised, so no "file:line:" gets in front of the text. Never put a secret in a message
+--- or a field.
 local errors = {}
 
 local Error = {}
@@ -139,12 +140,17 @@ function error_mt.__tostring(err)
   return message and tostring(message) or tostring(err.kind)
 end
 
+--- What a program shows of an error that ends it: that line, and what luaws advises.
+function error_mt.__shown(err)
+  return tostring(err) .. (rawget(err, "advice") or "")
+end
+
 function error_mt.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
 --- A new error table; the fields of `fields` are taken over (code, operation_name, response,
---- shape: the modeled name, and whatever else the kind carries).
+--- shape: the modeled name, advice: what to do, and whatever else the kind carries).
 ---@param kind string
 ---@param message string
 ---@param fields table|nil
@@ -168,8 +174,16 @@ end
 
 --- Raises what a call without credentials ends in.
 function errors.no_credentials()
-  errors.raise("NoCredentialsError", "Unable to locate credentials; luaws --explain, or session:explain(), "
-    .. "tells where they were looked for")
+  error(errors.new("NoCredentialsError", "Unable to locate credentials", {
+    advice = "; luaws --explain, or session:explain(), tells where they were looked for" }), 0)
+end
+
+--- Raises what a call without a region ends in.
+---@param places string|nil where else than anywhere it may be given
+function errors.no_region(places)
+  error(errors.new("NoRegionError", "You must specify a region.", {
+    advice = (" It may be %sregion_name in code, AWS_REGION, or region in the profile."):format(
+      places and places .. ", " or "") }), 0)
 end
 
 --- What a service answered: code and message come from response.Error.
@@ -191,6 +205,13 @@ end
 ---@return boolean
 function errors.is_error(value)
   return type(value) == "table" and getmetatable(value) == error_mt
+end
+
+--- What a program shows of anything that was raised.
+---@param err any
+---@return string
+function errors.shown(err)
+  return errors.is_error(err) and error_mt.__shown(err) or tostring(err)
 end
 
 --- True for what Ctrl-C raises, which nobody but the script itself may keep from ending it.

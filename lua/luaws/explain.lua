@@ -1,6 +1,8 @@
 --- What a session goes by, and why: every setting with its source, and how the search for credentials went.
 ---
 ---     print(session:explain())
+local errors = require("luaws.errors")
+
 local explain = {}
 
 local Explanation = {}
@@ -248,7 +250,7 @@ local MARKS = { found = "+", passed = "-", failed = "!" }
 
 -- Errors may have several lines.
 local function indented(text)
-  return (tostring(text):gsub("\n", "\n    "))
+  return (errors.shown(text):gsub("\n", "\n    "))
 end
 
 local function add_credentials(lines, c, known_error)
@@ -266,9 +268,9 @@ local function add_credentials(lines, c, known_error)
   if #not_asked > 0 then
     lines[#lines + 1] = "    not asked: " .. table.concat(not_asked, ", ")
   end
-  if failed and c.error and c.error.message == failed.why then
+  if failed and c.error and errors.shown(c.error) == failed.why then
     lines[#lines + 1] = ("  there are none, as %s failed"):format(failed.name)
-  elseif c.error and c.error.message == known_error then
+  elseif c.error and errors.shown(c.error) == known_error then
     lines[#lines + 1] = "  there are none, see above"
   elseif c.error then
     lines[#lines + 1] = "  there are none: " .. indented(c.error)

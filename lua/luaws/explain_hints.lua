@@ -2,6 +2,7 @@
 ---
 ---     hints(session, explanation)  --> { "\"regin\" (/home/me/.aws/config:2) means nothing: …", … }
 local core = require("luaws.core")
+local errors = require("luaws.errors")
 local nearest = require("luaws.nearest")
 
 -- Keys of a profile that are no settings, those of the AWS CLI among them.
@@ -83,7 +84,7 @@ local function add_client(hints, session, settings)
   if ok then
     made:close()
   else
-    hints[#hints + 1] = "no client can be made: " .. tostring(made)
+    hints[#hints + 1] = "no client can be made: " .. errors.shown(made)
   end
 end
 

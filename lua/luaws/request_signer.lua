@@ -153,7 +153,7 @@ function RequestSigner:generate_presigned_url(request, operation_name, opts)
     errors.raise("UnsupportedSignatureVersionError", "Signature version(s) are not supported: %s", version)
   end
   if region == "" then
-    errors.raise("NoRegionError", "You must specify a region.")
+    errors.no_region("region_name in the options")
   end
   local credentials = core.client_credentials(client)
   if not credentials then

@@ -68,8 +68,7 @@ local function sign_request(session, request, opts)
   options.algorithm = algorithm
   options.region = opts.region or session.region_name
   if not options.region then
-    errors.raise("NoRegionError", "You must specify a region. It may be opts.region, region_name in code, "
-      .. "AWS_REGION, or region in the profile.")
+    errors.no_region("opts.region")
   end
   return core.sign(credentials, request, options)
 end

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int luaws_error_set(struct luaws_error *err, int code, const char *kind, const char *fmt,
                     ...) {
@@ -25,10 +26,20 @@ void luaws_error_add(struct luaws_error *err, const char *fmt, ...) {
   if (vasprintf(&more, fmt, args) < 0) more = NULL;
   va_end(args);
   if (more && asprintf(&both, "%s%s", err->message, more) >= 0) {
+    if (!err->advice_at) err->advice_at = strlen(err->message);
     free(err->message);
     err->message = both;
   }
   free(more);
+}
+
+int luaws_error_copy(struct luaws_error *to, const struct luaws_error *from) {
+  if (!to) return from->code;
+  luaws_error_clear(to);
+  *to = *from;
+  to->message = from->message ? strdup(from->message) : NULL;
+  if (!to->message) to->advice_at = 0;
+  return to->code;
 }
 
 int luaws_error_memory(struct luaws_error *err) {

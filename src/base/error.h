@@ -32,18 +32,22 @@ struct luaws_error {
   const char *kind; /* botocore's exception name; a string constant */
   char *message;    /* one line (several for ParamValidationError); owned; may be NULL
                        without memory */
+  size_t advice_at; /* where in it advice begins (luaws_error_add); 0: there is none */
 };
 
 /* Replaces what err holds; returns code, so that a failing function can end with it.
    err may be NULL. The message never repeats the kind and never holds a secret. */
 int luaws_error_set(struct luaws_error *err, int code, const char *kind, const char *fmt,
                     ...) __attribute__((format(printf, 4, 5)));
-/* Writes behind the message that err has; nothing where there is none. */
+/* Writes behind the message that err has, where there is one, what botocore does not say:
+   where the culprit stands, and what to do. A script has it apart from the message. */
 void luaws_error_add(struct luaws_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* "out of memory", without needing any. */
 int luaws_error_memory(struct luaws_error *err);
 void luaws_error_clear(struct luaws_error *err);
+/* Replaces what to holds by the same as from holds; returns its code. */
+int luaws_error_copy(struct luaws_error *to, const struct luaws_error *from);
 /* Hands from's content to to, clearing to first and leaving from empty. */
 void luaws_error_move(struct luaws_error *to, struct luaws_error *from);
 static inline const char *luaws_error_message(const struct luaws_error *err) {

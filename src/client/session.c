@@ -55,9 +55,11 @@ static int set_keys(struct luaws_session *s, const struct luaws_session_options 
                                     o->session_token, o->account_id, err);
   }
   if (!o->account_id.len) return 0;
-  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
-                         "Unable to locate credentials: aws_account_id needs "
-                         "aws_access_key_id and aws_secret_access_key beside it");
+  int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
+                           "Unable to locate credentials");
+  luaws_error_add(err, ": aws_account_id needs aws_access_key_id and "
+                       "aws_secret_access_key beside it");
+  return rc;
 }
 
 int luaws_session_new(const struct luaws_session_options *o, struct luaws_session **out,

@@ -115,12 +115,13 @@ static int check_role(const struct luaws_provider_task *task, const struct assum
   }
   if (r->credential_source.ptr) {
     if (named_source(r->credential_source)) return 0;
-    return luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
-                           "The credential source \"%.*s\" referenced in profile "
-                           "\"%.*s\" is not valid. It may be Environment, "
-                           "EcsContainer or Ec2InstanceMetadata.",
-                           LUAWS_STR_ARG(r->credential_source),
-                           LUAWS_STR_ARG(r->profile));
+    int rc =
+        luaws_error_set(err, LUAWS_E_CONFIG, "InvalidConfigError",
+                        "The credential source \"%.*s\" referenced in profile "
+                        "\"%.*s\" is not valid.",
+                        LUAWS_STR_ARG(r->credential_source), LUAWS_STR_ARG(r->profile));
+    luaws_error_add(err, " It may be Environment, EcsContainer or Ec2InstanceMetadata.");
+    return rc;
   }
   if (!r->source_profile.ptr) {
     int rc = luaws_partial_credentials(task->provider->name,

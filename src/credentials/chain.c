@@ -388,9 +388,11 @@ static int begin_search(struct luaws_chain *c, bool later, struct luaws_error *e
 }
 
 static int still_expired(struct luaws_error *err) {
-  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "RuntimeError",
-                         "Credentials were refreshed, but the refreshed credentials are "
-                         "still expired. (Is the clock of this machine right?)");
+  int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "RuntimeError",
+                           "Credentials were refreshed, but the refreshed credentials "
+                           "are still expired.");
+  luaws_error_add(err, " (Is the clock of this machine right?)");
+  return rc;
 }
 
 /* Runs a search, and another behind it: a refresh when what it found has expired already,
@@ -423,10 +425,7 @@ static void remember_end(struct luaws_chain *c, int rc, const struct luaws_error
   c->ended_search = c->search;
   c->ended_answer = rc;
   luaws_error_clear(&c->ended_error);
-  if (rc < 0 && err) {
-    luaws_error_set(&c->ended_error, err->code, err->kind, "%s",
-                    luaws_error_message(err));
-  }
+  if (rc < 0 && err) luaws_error_copy(&c->ended_error, err);
 }
 
 /* Did waiter wait for a search that brought nothing? Then that is its answer. */
@@ -435,10 +434,7 @@ static bool tell_end(struct luaws_chain *c, struct luaws_chain_waiter *w, int *r
   if (!w || !w->search || w->search != c->ended_search) return false;
   w->search = 0;
   *rc = c->ended_answer;
-  if (*rc < 0) {
-    luaws_error_set(err, c->ended_error.code, c->ended_error.kind, "%s",
-                    luaws_error_message(&c->ended_error));
-  }
+  if (*rc < 0) luaws_error_copy(err, &c->ended_error);
   return true;
 }
 

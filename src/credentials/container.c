@@ -70,9 +70,9 @@ static int check_url(struct luaws_str url, const char *variable,
     rc = luaws_error_set(
         err, LUAWS_E_CONFIG, "ValueError",
         "Unsupported host '%.*s'. Can only retrieve metadata from a loopback address or "
-        "one of these hosts: 169.254.170.2, 169.254.170.23, fd00:ec2::23, localhost "
-        "(From %s)",
-        LUAWS_STR_ARG(without_port(r.host)), variable);
+        "one of these hosts: 169.254.170.2, 169.254.170.23, fd00:ec2::23, localhost",
+        LUAWS_STR_ARG(without_port(r.host)));
+    luaws_error_add(err, " (From %s)", variable);
   }
   luaws_error_clear(&why);
   luaws_arena_clear(&arena);

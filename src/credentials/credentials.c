@@ -76,9 +76,11 @@ uint64_t luaws_credentials_features(const struct luaws_credentials *c) {
 }
 
 int luaws_no_credentials(struct luaws_error *err) {
-  return luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
-                         "Unable to locate credentials; luaws --explain, or "
-                         "session:explain(), tells where they were looked for");
+  int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
+                           "Unable to locate credentials");
+  luaws_error_add(err, "; luaws --explain, or session:explain(), tells where they were "
+                       "looked for");
+  return rc;
 }
 
 int luaws_partial_credentials(const char *provider, const char *missing,

@@ -57,8 +57,9 @@ static void add_advice(const struct luaws_provider_task *task, struct luaws_erro
 static int load_error(const struct luaws_sso_token *t, struct luaws_str name,
                       const char *what, const char *why, struct luaws_error *err) {
   int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "SSOTokenLoadError",
-                           "Error loading SSO Token: Token for %.*s %s: %s: %s",
-                           LUAWS_STR_ARG(name), what, t->path.ptr, why);
+                           "Error loading SSO Token: Token for %.*s %s",
+                           LUAWS_STR_ARG(name), what);
+  luaws_error_add(err, ": %s: %s", t->path.ptr, why);
   add_advice(t->task, err);
   return rc;
 }
@@ -239,8 +240,9 @@ int luaws_sso_token_step(struct luaws_sso_token *t, struct luaws_error *err) {
   if (!t->login.session_name.ptr) return luaws_sso_unauthorized(t->task, err);
   int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "TokenRetrievalError",
                            "Error when retrieving token from sso: Token has expired and "
-                           "refresh failed: %s",
-                           t->why.ptr ? t->why.ptr : "the new one has expired as well");
+                           "refresh failed");
+  luaws_error_add(err, ": %s",
+                  t->why.ptr ? t->why.ptr : "the new one has expired as well");
   if (!t->unreached) add_advice(t->task, err);
   return rc;
 }
@@ -256,12 +258,13 @@ void luaws_sso_token_clear(struct luaws_sso_token *t) {
 
 int luaws_sso_unauthorized(const struct luaws_provider_task *task,
                            struct luaws_error *err) {
-  return luaws_error_set(
+  int rc = luaws_error_set(
       err, LUAWS_E_CREDENTIALS, "UnauthorizedSSOTokenError",
       "The SSO session associated with this profile has expired or is otherwise "
       "invalid. To refresh this SSO session run aws sso login with the corresponding "
-      "profile. (It is \"%.*s\")",
-      LUAWS_STR_ARG(task->profile_name));
+      "profile.");
+  luaws_error_add(err, " (It is \"%.*s\")", LUAWS_STR_ARG(task->profile_name));
+  return rc;
 }
 
 /* ---- as a token to sign with ---- */

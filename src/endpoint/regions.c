@@ -221,9 +221,10 @@ static struct luaws_str endpoint_name(const struct luaws_node *partition,
 }
 
 int luaws_no_region(int code, struct luaws_error *err) {
-  return luaws_error_set(err, code, "NoRegionError",
-                         "You must specify a region. It may be region_name in code, "
-                         "AWS_REGION, or region in the profile.");
+  luaws_error_set(err, code, "NoRegionError", "You must specify a region.");
+  luaws_error_add(
+      err, " It may be region_name in code, AWS_REGION, or region in the profile.");
+  return code;
 }
 
 static int resolve_in(const struct luaws_node *partition,
