@@ -96,6 +96,9 @@ function oracle.run(call)
     local answer = (call.answers or { {} })[at]
     return { status_code = answer.status or 200, headers = answer.headers or {}, body = answer.body or "" }
   end)
+  client.meta.events:register("needs-retry", function(event)
+    return event.call:retry_delay() and 0 or nil
+  end)
   local ok, result = pcall(client[call.method], client, call.params or {})
   if ok then
     return { requests = requests, result = result }

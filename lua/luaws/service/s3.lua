@@ -82,10 +82,10 @@ local function is_wrong_region(event, status, code, body)
     or code == "IllegalLocationConstraintException" and operation ~= "CreateBucket"
 end
 
-local function region_of(client, bucket, response, body)
-  local region = response.headers["x-amz-bucket-region"] or body:match("<Region>([^<]*)</Region>")
-  if not region then
-    local head, err = client.try:head_bucket{ Bucket = bucket }
+local function region_of(event, bucket, body)
+  local region = event.response.headers["x-amz-bucket-region"] or body:match("<Region>([^<]*)</Region>")
+  if not region and event.operation_name ~= "HeadBucket" then -- which would say no more if asked again
+    local head, err = event.client.try:head_bucket{ Bucket = bucket }
     head = head or err.response
     if not head then
       error(err, 0)
@@ -112,7 +112,7 @@ local function redirect(event)
   if not is_wrong_region(event, status, body:match("<Code>([^<]*)</Code>"), body) then
     return
   end
-  local region = region_of(event.client, bucket, event.response, body)
+  local region = region_of(event, bucket, body)
   if not region then
     return
   end
