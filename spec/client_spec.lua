@@ -25,6 +25,44 @@ describe("a client", function()
       session():client("ec2", { use_ssl = false, endpoint_url = "https://x.example" }).meta.endpoint_url)
   end)
 
+  it("is refused where the region is set to nothing, as botocore does, unless it needs none", function()
+    local config = os.tmpname()
+    do
+      local file <close> = assert(io.open(config, "wb"))
+      file:write("[default]\nregion =\n")
+    end
+    local ways = { option = { {}, "" }, session = { { region_name = "" } },
+      variable = { { _env = { AWS_DEFAULT_REGION = "", AWS_REGION = "us-east-1" } } },
+      file = { { _env = { AWS_CONFIG_FILE = config } } } }
+    for way, given in pairs(ways) do
+      local opts = { _env = {}, _home = "/nowhere", aws_access_key_id = "a", aws_secret_access_key = "b" }
+      for name, value in pairs(given[1]) do
+        opts[name] = value
+      end
+      local made = aws.session(opts)
+      for _, service in ipairs{ "sqs", "s3", "sts", "ec2" } do
+        local err = raised(made.client, made, service, { region_name = given[2] })
+        local said = ("Invalid endpoint: https://%s..amazonaws.com (the region is empty)"):format(service)
+        assert.same({ "ValueError", said }, { err.kind, err.message }, way)
+        assert.equal("http://x", made:client(service, { region_name = given[2],
+          endpoint_url = "http://x" }).meta.endpoint_url)
+      end
+      assert.equal("aws-global", made:client("iam", { region_name = given[2] }).meta.region_name)
+    end
+    os.remove(config)
+  end)
+
+  it("is where the profile says when AWS_REGION is empty", function()
+    local config = os.tmpname()
+    do
+      local file <close> = assert(io.open(config, "wb"))
+      file:write("[default]\nregion = eu-north-1\n")
+    end
+    local made = aws.session{ _env = { AWS_REGION = "", AWS_CONFIG_FILE = config }, _home = "/nowhere" }
+    assert.equal("eu-north-1", made:client("sqs").meta.region_name)
+    os.remove(config)
+  end)
+
   -- What AWS's endpoints say of regions is nothing to somebody's own.
   it("is at an endpoint of one's own in the region that was asked for", function()
     local AWS, OWN = nil, "http://own.example"

@@ -56,6 +56,18 @@ static int find_legacy_endpoint(struct luaws_client *c, bool global,
   return c->legacy_endpoint.ptr ? 0 : luaws_error_memory(err);
 }
 
+/* A region that is set to nothing is none at all: not even where S3 would do without. */
+static int check_set(struct luaws_client *c, struct luaws_error *err) {
+  struct luaws_region_result r = {0};
+  if (!c->region.ptr || c->region.len || c->custom_endpoint.len) return 0;
+  int rc = resolve(c, false, &r, err);
+  if (rc || r.region.len) return rc; /* of a global service */
+  return luaws_error_set(err, LUAWS_E_CONFIG, "ValueError",
+                         "Invalid endpoint: https://%.*s..amazonaws.com (the region is "
+                         "empty)",
+                         LUAWS_STR_ARG(luaws_ref_text(&c->service->endpoint_prefix)));
+}
+
 int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   struct luaws_region_result r = {0};
   if (!c->legacy_endpoints) {
@@ -65,7 +77,8 @@ int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {
   c->global_s3_endpoint = uses_global_s3(c);
   c->global_sts_endpoint = uses_global_sts(c);
   bool s3 = luaws_str_is(luaws_ref_text(&c->service->endpoint_prefix), "s3");
-  int rc = resolve(c, s3 && c->global_s3_endpoint, &r, err);
+  int rc = check_set(c, err);
+  if (rc == 0) rc = resolve(c, s3 && c->global_s3_endpoint, &r, err);
   if (rc == 0) rc = find_legacy_endpoint(c, s3 && c->global_s3_endpoint, err);
   if (rc) return rc;
   c->partition = r.partition;

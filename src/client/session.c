@@ -75,7 +75,7 @@ int luaws_session_new(const struct luaws_session_options *o, struct luaws_sessio
                                       .getenv_arg = o->getenv_arg,
                                       .home = o->home};
   int rc = luaws_settings_new(&so, &s->settings, err);
-  if (rc == 0 && o->region_name.len &&
+  if (rc == 0 && o->region_name.ptr &&
       !luaws_settings_override(s->settings, LUAWS_SETTING_REGION, o->region_name)) {
     rc = luaws_error_memory(err);
   }

@@ -175,6 +175,8 @@ static bool get_outside_files(struct luaws_settings *s, const struct luaws_varia
   for (int i = 0; i < 2 && v->env[i] && (where & LUAWS_LOOK_AT_ENVIRONMENT); i++) {
     const char *value = luaws_settings_getenv(s, v->env[i]);
     if (!value) continue;
+    /* AWS_REGION counts as not there when it is empty: botocore does not know it. */
+    if (v == &luaws_variables[LUAWS_SETTING_REGION] && i == 1 && !*value) continue;
     out->source = LUAWS_FROM_VARIABLE;
     out->variable = v->env[i];
     out->text = luaws_str_from(value);
