@@ -9,6 +9,7 @@
 #include "l_encode.h"
 #include "l_error.h"
 #include "l_plan.h"
+#include "l_ready.h"
 #include "l_text.h"
 
 void l_call_push_headers(lua_State *L, const struct luaws_headers *h) {
@@ -73,17 +74,31 @@ static int call_request(lua_State *L) {
   return 3;
 }
 
-/* call:request_body() → string: a streamed body is read whole, and rewound. nil when
- * there is none. */
-static int call_request_body(lua_State *L) {
+/* Whether some of what cannot be read twice is gone, to the server. */
+static bool is_sent(const struct luaws_call *call) {
+  return call->body_read ||
+         (call->exchange && luaws_exchange_has_read_body(call->exchange));
+}
+
+static int request_body(lua_State *L, int status, lua_KContext ctx) {
   struct luaws_call *call = check_call(L);
-  const struct luaws_stream *body = &call->request.body;
+  struct luaws_stream *body = &call->request.body;
+  struct luaws_error err = {0};
+  int rc = 0;
+  while (!is_sent(call) &&
+         (rc = luaws_stream_keep(body, &call->kept_body, &err)) == LUAWS_READ_AGAIN) {
+    lua_settop(L, 1);
+    l_wait_fd(L, body->fd, false, ctx, request_body);
+    call = check_call(L);
+    body = &call->request.body;
+  }
+  lua_settop(L, 1);
+  if (rc) return l_error_raise(L, &err);
   if (body->kind == LUAWS_STREAM_NONE) return 0;
   if (body->kind == LUAWS_STREAM_BYTES) {
     l_push_text(L, body->bytes);
     return 1;
   }
-  struct luaws_error err = {0};
   int64_t position = 0;
   ptrdiff_t n;
   luaL_Buffer b;
@@ -95,6 +110,13 @@ static int call_request_body(lua_State *L) {
   if (n < 0 || luaws_stream_rewind(body, &position, &err)) return l_error_raise(L, &err);
   luaL_pushresult(&b);
   return 1;
+}
+
+/* call:request_body() → string: a streamed body is read whole, and rewound; one that
+ * cannot be, such as a pipe, is sent from memory then. nil when there is none. */
+static int call_request_body(lua_State *L) {
+  lua_settop(L, 1);
+  return request_body(L, LUA_OK, 0);
 }
 
 /* call:request_hashes() → SHA-256 of the body and its tree hash, in hex */

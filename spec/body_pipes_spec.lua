@@ -95,6 +95,46 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
     end)
   end
 
+  -- A handler that asks for the body has it whole, and it is sent all the same.
+  for _, stage in ipairs{ "before-call", "request-created", "before-sign", "before-send" } do
+    for _, case in ipairs{
+      { "hashed beforehand", function() return plain end },
+      { "sent as it comes", function() return secure end },
+      { "sent as it is", function() return secure end, { request_checksum_calculation = "when_required" } },
+    } do
+      it("asked for in " .. stage .. ", " .. case[1], function()
+        local peer, seen = case[2](), nil
+        peer:reply{ method = "PUT" }
+        local body <close> = process()
+        local s3 = client(peer, case[3])
+        s3.meta.events:register(stage .. ".s3.PutObject", function(event)
+          seen = { event.request.body, event.request.body }
+        end)
+        local count = others_during(function()
+          s3:put_object{ Bucket = "b", Key = "k", Body = body }
+        end)
+        assert.equal("one two", said(peer:last()))
+        -- With its checksum behind it, once that has been added.
+        local expected = stage == "before-call" and "one two" or peer:last().body
+        assert.same({ expected, expected }, seen)
+        assert.is_true(count >= 8, count)
+      end)
+    end
+  end
+
+  it("and asking for what is sent already leaves nothing that would be sent in its place", function()
+    secure:reply({ method = "PUT", status = 503 }, { method = "PUT" })
+    local body <close> = process()
+    local s3, seen = client(secure), nil
+    s3.meta.events:register("needs-retry.s3.PutObject", function(event)
+      seen = event.request.body
+    end)
+    local _, err = s3.try:put_object{ Bucket = "b", Key = "k", Body = body }
+    assert.equal("", seen)
+    assert.equal("UnseekableStreamError", err.kind)
+    assert.equal(1, #secure:requests())
+  end)
+
   it("from standard input, behind what the script has read of it", function()
     plain:reply{ method = "PUT" }
     local build = os.getenv("LUAWS_BUILD") or "build"
