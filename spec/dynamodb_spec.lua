@@ -138,8 +138,8 @@ describe("dynamodb values", function()
       { { L = { { S = true } } }, "Item[0]: S has a string, not a boolean" },
       { { L = "x" }, "Item: L has a table, not a string" },
       { { M = { a = { SS = "x" } } }, "Item.a: SS has a table, not a string" },
-      { { NS = { "1", 2 } }, "Item: NS has strings, not a number" },
-      { { BS = { {} } }, "Item: BS has strings, not a table" },
+      { { NS = { "1", 2 } }, "Item: a set has strings, not a number" },
+      { { BS = { {} } }, "Item: a set has strings, not a table" },
       { { BOOL = "true" }, "Item: BOOL has a boolean, not a string" },
       { { S = "a", N = "1" }, "Item: an AttributeValue has one member, and this has more" },
     } do

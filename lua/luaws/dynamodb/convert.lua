@@ -187,6 +187,16 @@ local function same(value)
   return value
 end
 
+-- What a set may hold is told where it is not so; all of them come as strings.
+local function check_strings(list, place)
+  for _, element in ipairs(list) do
+    if type(element) ~= "string" then
+      fail(place, "a set has strings, not a %s", type(element))
+    end
+  end
+  return list
+end
+
 local READERS = {
   S = same,
   BOOL = same,
@@ -195,14 +205,14 @@ local READERS = {
   NULL = function()
     return null
   end,
-  SS = function(list)
-    return set.of("S", list)
+  SS = function(list, place)
+    return set.of("S", check_strings(list, place))
   end,
   NS = function(list, place)
-    return set_of("N", list, read_number, place)
+    return set_of("N", check_strings(list, place), read_number, place)
   end,
   BS = function(list, place)
-    return set_of("B", list, binary.new, place)
+    return set_of("B", check_strings(list, place), binary.new, place)
   end,
   L = function(list, place)
     local out = {}
@@ -229,32 +239,30 @@ local INNER = {
   S = "string", N = "string", B = "string", BOOL = "boolean", SS = "table", NS = "table", BS = "table",
   L = "table", M = "table",
 }
-local ELEMENTS <const> = { SS = true, NS = true, BS = true }
 
-local function check_inner(kind, inner, place)
-  if INNER[kind] and type(inner) ~= INNER[kind] then
-    fail(place, "%s has a %s, not a %s", kind, INNER[kind], type(inner))
-  end
-  for _, element in ipairs(ELEMENTS[kind] and inner or {}) do
-    if type(element) ~= "string" then
-      fail(place, "%s has strings, not a %s", kind, type(element))
-    end
-  end
-end
-
-function deserialize(value, place)
+-- Says why a value is none.
+local function refuse(value, place)
   if type(value) ~= "table" or next(value) == nil then
     fail(place, "an AttributeValue has one member, named by its type, and this has none that is known")
   end
   local kind, inner = next(value)
   if next(value, kind) ~= nil then
     fail(place, "an AttributeValue has one member, and this has more")
-  end
-  local read = READERS[kind]
-  if not read then
+  elseif not INNER[kind] then
     fail(place, "DynamoDB type %s is not supported", tostring(kind))
   end
-  check_inner(kind, inner, place)
+  fail(place, "%s has a %s, not a %s", kind, INNER[kind], type(inner))
+end
+
+function deserialize(value, place)
+  local kind, inner
+  if type(value) == "table" then
+    kind, inner = next(value)
+  end
+  local read = READERS[kind]
+  if not read or INNER[kind] and type(inner) ~= INNER[kind] or next(value, kind) ~= nil then
+    refuse(value, place)
+  end
   return read(inner, place)
 end
 
