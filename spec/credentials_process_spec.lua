@@ -224,6 +224,22 @@ describe("a program that prints credentials", function()
     child.output{ "kill", other }
   end)
 
+  it("may leave another behind, which is not waited for where the kernel tells of no end either", function()
+    local w <close> = world("sleep 600 &\necho $! >\"$HOME/pid\"\nprintf '%s' '" .. json("P") .. "'")
+    write(w.home .. "/old.c", [[
+      #include <errno.h>
+      #include <sys/types.h>
+      int pidfd_open(pid_t pid, unsigned flags) { errno = ENOSYS; return -1; }
+    ]])
+    child.output{ "cc", "-shared", "-fPIC", "-o", w.home .. "/old.so", w.home .. "/old.c" }
+    local script = "print(aws.session{ profile_name = 'p' }:get_credentials().access_key)"
+    local ran = shell.run({ "60", shell.program, "-e", script }, { program = "timeout", env = { HOME = w.home,
+      AWS_CONFIG_FILE = w.home .. "/.aws/config", LD_LIBRARY_PATH = w.home, LD_PRELOAD = "old.so",
+      ASAN_OPTIONS = "verify_asan_link_order=0" } })
+    child.output{ "kill", (machine.read(w.home .. "/pid"):match("%d+")) }
+    assert.same({ out = "AKP\n", err = "", code = 0 }, ran)
+  end)
+
   it("may leave another behind, which is not waited for", function()
     local w <close> = world("sleep 600 &\necho $! >\"$HOME/pid\"\nprintf '%s' '" .. json("P") .. "'")
     assert.equal("AKP", w.session{ profile_name = "p" }:get_credentials().access_key)

@@ -1,7 +1,7 @@
 /* Three descriptors are watched: its output, its errors, and a pidfd that tells of its
    end. It is done when it has ended and the pipes are empty; whoever it has left behind
-   with the other ends of them (an agent, say) is not waited for. Where the kernel has no
-   pidfd it is done when both pipes are closed. */
+   with the other ends of them (an agent, say) is not waited for. Where there is no pidfd,
+   as in an old kernel, a timer looks for its end. */
 #include "http/child.h"
 
 #include <ctype.h>
@@ -21,7 +21,7 @@
 
 extern char **environ;
 
-enum { OUTPUT, ERRORS, PIPES, FIRST_FREE_FD = 3 };
+enum { OUTPUT, ERRORS, PIPES, FIRST_FREE_FD = 3, LOOK_MS = 20 };
 
 struct luaws_child {
   struct luaws_loop *loop; /* NULL when that is gone */
@@ -29,7 +29,8 @@ struct luaws_child {
   struct luaws_ready ready;
   pid_t pid; /* 0 when it has ended */
   int pidfd;
-  int pipes[PIPES]; /* our ends; -1 when closed */
+  struct luaws_timer *timer; /* where there is none */
+  int pipes[PIPES];          /* our ends; -1 when closed */
   struct luaws_buf text[PIPES];
   int status;
   bool told;
@@ -83,6 +84,15 @@ static void finish(struct luaws_child *c) {
   luaws_ready_add(c->loop, &c->ready);
 }
 
+static void look(void *arg) {
+  struct luaws_child *c = arg;
+  c->timer = NULL;
+  reap(c, WNOHANG);
+  if (c->pid) c->timer = luaws_timer_start(c->loop, LOOK_MS, look, c);
+  if (c->pid && !c->timer) reap(c, 0); /* there is no memory */
+  if (!c->pid) finish(c);
+}
+
 static void on_fd(void *owner, int fd, int events) {
   struct luaws_child *c = owner;
   for (int i = 0; i < PIPES; i++) {
@@ -91,9 +101,6 @@ static void on_fd(void *owner, int fd, int events) {
   if (fd == c->pidfd) {
     reap(c, WNOHANG);
     if (!c->pid) finish(c);
-  } else if (c->pidfd < 0 && c->pipes[OUTPUT] < 0 && c->pipes[ERRORS] < 0) {
-    reap(c, 0);
-    finish(c);
   }
 }
 
@@ -106,6 +113,8 @@ static void tell(struct luaws_ready *r) {
 static void on_loop_gone(struct luaws_actor *a) {
   struct luaws_child *c = LUAWS_CONTAINER(a, struct luaws_child, actor);
   luaws_ready_remove(&c->ready);
+  luaws_timer_cancel(c->timer);
+  c->timer = NULL;
   luaws_actor_leave(c->loop, a);
   c->loop = NULL;
 }
@@ -161,7 +170,8 @@ static int watch(struct luaws_child *c) {
       return ENOMEM;
     }
   }
-  return 0;
+  if (c->pidfd < 0) c->timer = luaws_timer_start(c->loop, LOOK_MS, look, c);
+  return c->pidfd < 0 && !c->timer ? ENOMEM : 0;
 }
 
 int luaws_child_start(struct luaws_loop *l, const struct luaws_child_options *o,
@@ -298,6 +308,7 @@ void luaws_child_free(struct luaws_child *c) {
   if (c->loop) {
     if (!c->told || c->ready.next) c->loop->under_way--;
     luaws_ready_remove(&c->ready);
+    luaws_timer_cancel(c->timer);
     luaws_actor_leave(c->loop, &c->actor);
   }
   free(c);
