@@ -129,7 +129,7 @@ io.write(cjson.encode(out))
 
 describe("resource models of one's own", function()
   it("are found and used as by boto3, and refused where it refuses them", function()
-    local home = child.output({ "mktemp", "-d" }):match("%S+")
+    local home = child.output({ "mktemp", "-d" }):gsub("\n$", "")
     child.output{ "python3", "-c", MAKE, home }
     local function ask(...)
       moto.reset()
