@@ -38,6 +38,8 @@ describe("progress", function()
       "| 50%  50 B of 100 B  0 B/s  0:00|  0%  0 B of 100 B  0 B/s  0:00" },
     { "tells hours", 60, nil, { { 0, 0, 7322 }, { 1, 1, 7322 } },
       "|[        ]   0%  0 B of 7.2 KiB  0 B/s  0:00|[        ]   0%  1 B of 7.2 KiB  1 B/s  2:02:01" },
+    { "tells a speed that is no whole number of bytes", 60, nil, { { 0, 0, 100 }, { 4, 9, 100 } },
+      "|[        ]   0%  0 B of 100 B  0 B/s  0:00|[        ]   9%  9 B of 100 B  2 B/s  0:40" },
     { "is cut to the terminal, whole letters only", 12, "größe/日本", { { 0, 0, 100 }, { 1, 100, 100 } },
       "|größe/日本   |größe/日本  1\n" },
     { "counts letters, not bytes", 70, "größe", { { 0, 50, 100 } },

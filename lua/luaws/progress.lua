@@ -19,7 +19,7 @@ local function amount(bytes)
   while bytes >= 1024 and unit < #UNITS do
     bytes, unit = bytes / 1024, unit + 1
   end
-  return (unit == 1 and "%d %s" or "%.1f %s"):format(bytes, UNITS[unit])
+  return (unit == 1 and "%.0f %s" or "%.1f %s"):format(bytes, UNITS[unit])
 end
 
 local function duration(seconds)
