@@ -55,12 +55,12 @@ function Writer:save(body, _, max, sum)
   elseif not chunk then
     return 0
   end
-  if sum then
-    sum:add(chunk)
-  end
   local written, why = self._write(chunk)
   if not written and why ~= nil then -- as Lua says that writing failed
     return 0, errors.new("IOError", "what is downloaded could not be written: " .. tostring(why))
+  end
+  if sum then
+    sum:add(chunk)
   end
   return #chunk
 end
