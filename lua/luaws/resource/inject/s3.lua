@@ -25,13 +25,6 @@ function ObjectSummary:load()
   self.meta.data = data
 end
 
---- As every object that loads.
-function Bucket:reload()
-  self:load()
-end
-
-ObjectSummary.reload = Bucket.reload
-
 for _, name in ipairs{ "upload_file", "upload_fileobj", "download_file", "download_fileobj", "copy" } do
   Bucket[name] = function(...)
     return require("luaws.transfer").bucket[name](...)
