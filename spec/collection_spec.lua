@@ -164,13 +164,16 @@ describe("collection", function()
     local service, client = open()
     for _, case in ipairs {
       { "limit", function() return service.birds:limit("many") end },
-      { "limit", function() return sizes(service.birds:filter { limit = "3" }) end },
+      { "limit", function() return sizes(service.birds:filter { limit = true }) end },
       { "page_size", function() return sizes(service.birds:filter { page_size = 2.5 }) end },
     } do
       local _, err = pcall(case[2])
       assert.same({ "TypeError", case[1] .. " takes a whole number" }, { err.kind, tostring(err) })
     end
+    local _, err = pcall(function() return sizes(service.birds:filter { limit = "3.0" }) end)
+    assert.same({ "ValueError", "limit takes a whole number, not '3.0'" }, { err.kind, tostring(err) })
     assert.same({}, client.calls)
+    assert.equal("abc", ids(service.birds:filter { limit = "3" }))
   end)
 
   it("takes no parameters where it would not use them: all but a few would be all", function()

@@ -102,6 +102,19 @@ local function check_count(name, count)
   return whole
 end
 
+-- One of those among the parameters of filter{}, where boto3 reads numbers out of strings.
+local function count_in(given, name)
+  local count = given[name]
+  if type(count) == "string" then
+    local whole = math.tointeger(tonumber(count:match("^%s*([+-]?%d+)%s*$")))
+    if not whole then
+      errors.raise("ValueError", "%s takes a whole number, not '%s'", name, count)
+    end
+    return whole
+  end
+  return count ~= nil and check_count(name, count) or nil
+end
+
 -- A function that returns the answers of the operation one after the other.
 local function answers_of(self, params, limit, page_size)
   local client, operation = self._parent.meta.client, self._kind.operation
@@ -128,8 +141,7 @@ end
 function Collection:pages(unwanted)
   check_bare_call("pages", self, unwanted)
   local given = deep_copy(self._params)
-  local limit = given.limit ~= nil and check_count("limit", given.limit) or nil
-  local page_size = given.page_size ~= nil and check_count("page_size", given.page_size) or nil
+  local limit, page_size = count_in(given, "limit"), count_in(given, "page_size")
   given.limit, given.page_size = nil, nil
   local params = response.fill_params(self._parent, self._kind.params, {}, given)
   merge(params, given, true)
