@@ -163,7 +163,8 @@ local function check_expected(entry, operation, params)
     end
   end
   for name in pairs(params) do
-    if expected[name] == nil then
+    -- A download asks for the checksum of the object: stubs written for boto3 do not know of that.
+    if expected[name] == nil and not (operation == "HeadObject" and name == "ChecksumMode") then
       received(operation, expected, params)
     end
   end
