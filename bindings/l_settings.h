@@ -21,8 +21,10 @@ int l_settings_full_config(lua_State *L);
 int l_settings_explain(lua_State *L);
 /* session:endpoint_setting(service) → { value, source, … } or nil */
 int l_settings_explain_endpoint(lua_State *L);
-/* session:files() → { { path, found }, … }, the config and the credentials file, or nil
-   when they cannot be read; and what is wrong with them or with the profile, or nil */
+/* session:files() → { { path, found, error }, … }, the config and the credentials file,
+   or nil when they cannot be read; and what is wrong with them or with the profile, or
+   nil
+ */
 int l_settings_files(lua_State *L);
 /* entries = session:profile_entries(): a sequence of key, path, line and text (none of a
    block) of the profile in use. */

@@ -75,6 +75,7 @@ describe("what is written wrong is told with its place and the remedy:", functio
         session:get_credentials()
         session:client("s3", key ~= "region" and { region_name = "eu-west-1" } or nil)
       end)
+      assert.not_matches(" (From ", err.message, 1, true)
       return (errors.shown(err):gsub(w.home:gsub("%p", "%%%0"), "HOME"))
     end
     it(("%s = %s"):format(key:match("[%w_]+$"), value), function()
@@ -92,6 +93,13 @@ describe("what is written wrong is told with its place and the remedy:", functio
       .. "[sso-session corp]\nsso_start_url = https://corp/start\nsso_region = x\n")
     assert.equal('The specified sso-session does not exist: "crop"; did you mean \'corp\'?',
       complaint(w, { profile_name = "s" }))
+  end)
+
+  it("a line that is no setting", function()
+    local w <close> = machine.new("[default]\nregion\n")
+    local err = raised(w.session)
+    assert.same({ "Unable to parse config file: " .. w.home .. "/.aws/config",
+      ", line 2: neither key and value nor a section" }, { err.message, err.advice })
   end)
 
   it("half a pair of keys", function()

@@ -30,8 +30,8 @@ struct parse {
 
 static int fail(struct parse *p, unsigned line, const char *what, struct luaws_str name) {
   luaws_error_set(p->err, LUAWS_E_CONFIG, "ConfigParseError",
-                  "Unable to parse config file: %.*s, line %u: %s%s%.*s%s",
-                  LUAWS_STR_ARG(p->ini->path), line, what, name.ptr ? " \"" : "",
+                  "Unable to parse config file: %.*s", LUAWS_STR_ARG(p->ini->path));
+  luaws_error_add(p->err, ", line %u: %s%s%.*s%s", line, what, name.ptr ? " \"" : "",
                   LUAWS_STR_ARG(name), name.ptr ? "\"" : "");
   return LUAWS_E_CONFIG;
 }
@@ -330,7 +330,8 @@ int luaws_ini_load(struct luaws_ini *ini, struct luaws_str path,
   ini->found = name.len > 0 && read_file(name.ptr, &text, &ini->unreadable);
   if (text.failed) {
     rc = luaws_error_set(err, LUAWS_E_CONFIG, "ConfigParseError",
-                         "Unable to parse config file: %s: too large", name.ptr);
+                         "Unable to parse config file: %s", name.ptr);
+    luaws_error_add(err, ": too large");
   } else if (ini->found) {
     rc = luaws_ini_parse(ini, path, luaws_buf_str(&text), err);
   }

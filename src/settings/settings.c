@@ -287,8 +287,9 @@ static int bad_value(const char *name, const struct luaws_setting *v, const char
   struct luaws_buf source = {0};
   luaws_setting_describe_source(v, &source);
   int rc = luaws_error_set(err, LUAWS_E_CONFIG, kind,
-                           "Invalid value \"%.*s\" for %s. Value must be %s. (From %s)",
-                           LUAWS_STR_ARG(v->text), name, what, source.ptr);
+                           "Invalid value \"%.*s\" for %s. Value must be %s.",
+                           LUAWS_STR_ARG(v->text), name, what);
+  luaws_error_add(err, " (From %s)", source.ptr ? source.ptr : "");
   luaws_buf_clear(&source);
   return rc;
 }
