@@ -1,6 +1,7 @@
 -- Folders to and from a bucket of moto's.
 local aws = require("luaws")
 local child = require("spec.support.child")
+local errors = require("luaws.errors")
 local glob = require("luaws.transfer.glob")
 local moto = require("spec.support.moto")
 local server = require("spec.support.server")
@@ -316,6 +317,15 @@ describe("a folder", function()
     assert.equal("IOError", err.kind)
     assert.matches("/out/b: No such file or directory", err.message)
     assert.same({ "p/a", "p/b", "p/c/d", "q/a" }, keys())
+  end)
+
+  it("passes on what is advised of one file", function()
+    write("in/a")
+    client.meta.events:register("before-sign.s3.PutObject", errors.no_credentials, "forget")
+    local _, err = pcall(bucket.upload_dir, bucket, folder .. "/in")
+    client.meta.events:unregister("before-sign.s3.PutObject", nil, "forget")
+    assert.equal(("bucket/a and %s/in/a: Unable to locate credentials"):format(folder), err.message)
+    assert.equal("; luaws --explain, or session:explain(), tells where they were looked for", err.advice)
   end)
 
   it("is not looked into where all of it is excluded", function()

@@ -239,7 +239,7 @@ local function naming(job, name, err)
   local kind = err.kind == "ClientError" and "S3DownloadFailedError" or err.kind
   local text = ("%s/%s%s and %s: %s"):format(job.bucket, job.prefix, name, path, tostring(err))
   return errors.new(kind, text, { code = err.code, response = err.response, cause = err,
-    last_exception = err.last_exception })
+    last_exception = err.last_exception, advice = err.advice })
 end
 
 local function carry_out(job, plan, from, one, delete)
