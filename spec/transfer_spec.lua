@@ -326,6 +326,8 @@ describe("transfers", function()
       { "download_fileobj", { "b", "k", io.open(name) }, "ValueError", "not open for writing" },
       { "download_fileobj", { "b", "k", io.popen("true") }, "ValueError", "not open for writing" },
       { "upload_file", { 7, "b", "k" }, "ValueError", "Filename must be a string" },
+      { "upload_file", { "", "b", "k" }, "ValueError", "Filename is empty" },
+      { "download_file", { "b", "k", "" }, "ValueError", "Filename is empty" },
       { "upload_file", { name .. "\0x", "b", "k" }, "ValueError", "zero byte" },
       { "upload_file", { name, "b" }, "TypeError", "missing argument Key" },
       { "upload_file", { name, "b", "k", {}, {} }, "TypeError",

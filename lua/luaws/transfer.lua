@@ -72,6 +72,8 @@ end
 local function check_name(name)
   if type(name) ~= "string" then
     errors.raise("ValueError", "Filename must be a string")
+  elseif name == "" then
+    errors.raise("ValueError", "Filename is empty")
   elseif name:find("\0", 1, true) then
     errors.raise("ValueError", "Filename holds a zero byte")
   end
