@@ -1,3 +1,4 @@
+local errors = require("luaws.errors")
 local null = require("cjson").null
 local pretty = require("luaws.pretty")
 
@@ -26,6 +27,7 @@ describe("pretty", function()
       { setmetatable({}, { __jsontype = "array" }), "{}" },
       { setmetatable({ secret = 1 }, { __name = "luaws.session" }), "<luaws.session>" },
       { setmetatable({}, { __tostring = function() return "s3.Bucket('b')" end }), "s3.Bucket('b')" },
+      { errors.new("IOError", "it is gone", { advice = "; look for it" }), "it is gone; look for it" },
     }
     for i, case in ipairs(cases) do
       assert.equal(case[2], pretty(case[1]), "case " .. i)

@@ -7,6 +7,7 @@
 ---
 --- The module can be called like dump itself, so that it serves as aws.pretty.
 local cjson = require("cjson")
+local errors = require("luaws.errors")
 
 local pretty = {}
 
@@ -103,7 +104,7 @@ local function show_plain(value, style)
   local own = type(mt) == "table" and rawget(mt, "__tostring")
   local name = type(mt) == "table" and rawget(mt, "__name")
   if own then
-    return paint(style, "object", tostring(value))
+    return paint(style, "object", errors.shown(value))
   elseif kind ~= "table" or name then
     return paint(style, "object", ("<%s>"):format(type(name) == "string" and name or kind))
   end
