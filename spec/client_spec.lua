@@ -42,8 +42,8 @@ describe("a client", function()
       local made = aws.session(opts)
       for _, service in ipairs{ "sqs", "s3", "sts", "ec2" } do
         local err = raised(made.client, made, service, { region_name = given[2] })
-        local said = ("Invalid endpoint: https://%s..amazonaws.com (the region is empty)"):format(service)
-        assert.same({ "ValueError", said }, { err.kind, err.message }, way)
+        assert.same({ "ValueError", ("Invalid endpoint: https://%s..amazonaws.com"):format(service),
+          " (the region is empty)" }, { err.kind, err.message, err.advice }, way)
         assert.equal("http://x", made:client(service, { region_name = given[2],
           endpoint_url = "http://x" }).meta.endpoint_url)
       end

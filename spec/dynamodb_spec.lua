@@ -134,13 +134,13 @@ describe("dynamodb values", function()
 
   it("that are none of DynamoDB's are an error that says where and why", function()
     for _, case in ipairs {
-      { { M = { a = { N = 5 } } }, "Item.a: N has a string, not a number" },
-      { { L = { { S = true } } }, "Item[0]: S has a string, not a boolean" },
-      { { L = "x" }, "Item: L has a table, not a string" },
-      { { M = { a = { SS = "x" } } }, "Item.a: SS has a table, not a string" },
-      { { NS = { "1", 2 } }, "Item: a set has strings, not a number" },
-      { { BS = { {} } }, "Item: a set has strings, not a table" },
-      { { BOOL = "true" }, "Item: BOOL has a boolean, not a string" },
+      { { M = { a = { N = 5 } } }, "Item.a: N takes a string, not a number" },
+      { { L = { { S = true } } }, "Item[0]: S takes a string, not a boolean" },
+      { { L = "x" }, "Item: L takes a table, not a string" },
+      { { M = { a = { SS = "x" } } }, "Item.a: SS takes a table, not a string" },
+      { { NS = { "1", 2 } }, "Item: a set takes strings, not a number" },
+      { { BS = { {} } }, "Item: a set takes strings, not a table" },
+      { { BOOL = "true" }, "Item: BOOL takes a boolean, not a string" },
       { { S = "a", N = "1" }, "Item: an AttributeValue has one member, and this has more" },
     } do
       local err = error_of(ddb.deserialize, case[1], "Item")

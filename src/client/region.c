@@ -62,10 +62,11 @@ static int check_set(struct luaws_client *c, struct luaws_error *err) {
   if (!c->region.ptr || c->region.len || c->custom_endpoint.len) return 0;
   int rc = resolve(c, false, &r, err);
   if (rc || r.region.len) return rc; /* of a global service */
-  return luaws_error_set(err, LUAWS_E_CONFIG, "ValueError",
-                         "Invalid endpoint: https://%.*s..amazonaws.com (the region is "
-                         "empty)",
-                         LUAWS_STR_ARG(luaws_ref_text(&c->service->endpoint_prefix)));
+  luaws_error_set(err, LUAWS_E_CONFIG, "ValueError",
+                  "Invalid endpoint: https://%.*s..amazonaws.com",
+                  LUAWS_STR_ARG(luaws_ref_text(&c->service->endpoint_prefix)));
+  luaws_error_add(err, " (the region is empty)");
+  return LUAWS_E_CONFIG;
 }
 
 int luaws_client_find_region(struct luaws_client *c, struct luaws_error *err) {

@@ -191,7 +191,7 @@ end
 local function check_strings(list, place)
   for _, element in ipairs(list) do
     if type(element) ~= "string" then
-      fail(place, "a set has strings, not a %s", type(element))
+      fail(place, "a set takes strings, not a %s", type(element))
     end
   end
   return list
@@ -251,7 +251,7 @@ local function refuse(value, place)
   elseif not INNER[kind] then
     fail(place, "DynamoDB type %s is not supported", tostring(kind))
   end
-  fail(place, "%s has a %s, not a %s", kind, INNER[kind], type(inner))
+  fail(place, "%s takes a %s, not a %s", kind, INNER[kind], type(inner))
 end
 
 function deserialize(value, place)
