@@ -151,16 +151,16 @@ describe("a stubber", function()
 
   it("lets a download ask for checksums that boto3's does not ask for", function()
     local s3 = nobody("s3")
-    local stub <close> = aws.stubber(s3)
-    stub:add_response("head_object", { ContentLength = 3, ETag = '"e"' }, { Bucket = "b", Key = "k" })
-    stub:add_response("get_object", { ContentLength = 3, Body = "abc" }, { Bucket = "b", Key = "k" })
-    stub:activate()
+    local canned <close> = aws.stubber(s3)
+    canned:add_response("head_object", { ContentLength = 3, ETag = '"e"' }, { Bucket = "b", Key = "k" })
+    canned:add_response("get_object", { ContentLength = 3, Body = "abc" }, { Bucket = "b", Key = "k" })
+    canned:activate()
     local got = {}
     s3:download_fileobj("b", "k", function(chunk)
       got[#got + 1] = chunk
     end)
     assert.equal("abc", table.concat(got))
-    stub:assert_no_pending_responses()
+    canned:assert_no_pending_responses()
   end)
 
   it("compares nested parameters, with ANY at any depth", function()
