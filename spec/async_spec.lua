@@ -1,6 +1,7 @@
 -- Tasks: many calls at once on one thread.
 local aws = require("luaws")
 local core = require("luaws.core")
+local raised = require("spec.support.raised")
 local server = require("spec.support.server")
 local async = aws.async
 
@@ -148,6 +149,20 @@ describe("aws.async", function()
       return 5
     end))
     assert.is_false(core.busy())
+  end)
+
+  it("gives a function that may take for ever all the time, and none where none is left", function()
+    local function work()
+      async.sleep(0)
+      return "done"
+    end
+    assert.equal("done", async.timeout(math.huge, work))
+    assert.equal("TimeoutError", raised(async.timeout, -1, async.sleep, 60).kind)
+    for _, seconds in ipairs{ -1, math.huge, 0 / 0 } do
+      local err = raised(async.sleep, seconds)
+      assert.same({ "ValueError", "sleep() takes a number of seconds from 0 to 999999999, not "
+        .. tostring(seconds) }, { err.kind, err.message })
+    end
   end)
 
   it("says so when tasks wait for each other", function()

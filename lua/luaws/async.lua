@@ -631,11 +631,16 @@ function async.cancelled()
   return task ~= nil and task._cancelled == true
 end
 
+local MOST_S = 999999999 -- some thirty years: the core's timers take no more
+
 --- Waits, and lets other tasks go on meanwhile.
 ---@param seconds number
 function async.sleep(seconds)
   if type(seconds) ~= "number" then
     errors.raise("TypeError", "sleep() takes a number of seconds, not a %s", type(seconds))
+  elseif not (seconds >= 0 and seconds <= MOST_S) then
+    errors.raise("ValueError", "sleep() takes a number of seconds from 0 to %d, not %s", MOST_S,
+      tostring(seconds))
   end
   if current() then
     return core.sleep(seconds)
@@ -652,7 +657,7 @@ function async.timeout(seconds, fn, ...)
       type(seconds), type(fn))
   end
   local work = start(fn, ...)
-  local clock = start(core.sleep, seconds)
+  local clock = start(core.sleep, math.min(math.max(0, seconds), MOST_S))
   local both = { work, clock }
   local _ <close> = guard(both)
   wait_for(both, function()
