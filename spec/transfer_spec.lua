@@ -298,6 +298,17 @@ describe("transfers", function()
     local _, err = client.try:upload_file(short, "bucket", "key")
     assert.same({ "IOError", short .. ": the file became shorter while it was sent" },
       { err.kind, err.message })
+    local script = ([[
+      local s3 = aws.client("s3", { endpoint_url = "%s", region_name = "us-east-1", aws_access_key_id = "a",
+        aws_secret_access_key = "b" })
+      s3.meta.events:register("before-send.s3.PutObject", function()
+        assert(os.execute("truncate -s 1000 e"))
+      end)
+      print(select(2, s3.try:upload_file("e", "bucket", "key")))]]):format(moto.url)
+    assert.equal("e: the file became shorter while it was sent\n", child.output{ "sh", "-c",
+      'cd "$1" && truncate -s 6M e && exec "$2" -e "$3"', "sh", folder.path(),
+      os.getenv("LUAWS_BUILD") .. "/luaws", script })
+    os.remove(path("e"))
     s3:put_object{ Bucket = "bucket", Key = "key", Body = "text" }
     _, err = s3.try:download_file("bucket", "key", "/dev/full")
     assert.same({ "IOError", "/dev/full: writing: No space left on device" }, { err.kind, err.message })

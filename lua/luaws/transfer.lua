@@ -103,7 +103,7 @@ function RUN.upload_file(client, opts)
     local fields = { code = err.code, response = err.response, cause = err }
     error(errors.new("S3UploadFailedError", text, fields), 0)
   elseif not ok and errors.is_error(err) and err.kind == "IOError"
-    and not err.message:find(opts.Filename, 1, true) then
+    and err.message:sub(1, #opts.Filename + 2) ~= opts.Filename .. ": " then
     errors.raise("IOError", "%s: %s", opts.Filename, err.message)
   elseif not ok then
     error(err, 0)
