@@ -172,6 +172,8 @@ function errors.raise(kind, fmt, ...)
   error(errors.new(kind, message), 0)
 end
 
+-- ADVICE: the same words as in the core (src/credentials/credentials.c, src/endpoint/regions.c).
+
 --- Raises what a call without credentials ends in.
 function errors.no_credentials()
   error(errors.new("NoCredentialsError", "Unable to locate credentials", {

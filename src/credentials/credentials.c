@@ -75,6 +75,7 @@ uint64_t luaws_credentials_features(const struct luaws_credentials *c) {
   return c->features;
 }
 
+/* ADVICE: lua/luaws/errors.lua has the same words. */
 int luaws_no_credentials(struct luaws_error *err) {
   int rc = luaws_error_set(err, LUAWS_E_CREDENTIALS, "NoCredentialsError",
                            "Unable to locate credentials");

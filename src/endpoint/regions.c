@@ -220,6 +220,7 @@ static struct luaws_str endpoint_name(const struct luaws_node *partition,
   return only_global ? global : region;
 }
 
+/* ADVICE: lua/luaws/errors.lua has the same words. */
 int luaws_no_region(int code, struct luaws_error *err) {
   luaws_error_set(err, code, "NoRegionError", "You must specify a region.");
   luaws_error_add(
