@@ -293,22 +293,29 @@ int l_settings_files(lua_State *L) {
   return 2;
 }
 
+/* Adds them to the sequence on the top, which has n of others. */
+static lua_Integer add_entries(lua_State *L, const struct luaws_ini_value *v,
+                               struct luaws_str block, lua_Integer n) {
+  for (; v; v = v->next) {
+    lua_createtable(L, 0, 5);
+    l_set_text(L, "key", v->key);
+    l_set_text(L, "block", block);
+    l_set_text(L, "path", v->path);
+    l_set_text(L, "text", v->is_block ? LUAWS_STR_NONE : v->text);
+    lua_pushinteger(L, v->line);
+    lua_setfield(L, -2, "line");
+    lua_rawseti(L, -2, ++n);
+    if (v->is_block) n = add_entries(L, v->first, v->key, n);
+  }
+  return n;
+}
+
 int l_settings_profile_entries(lua_State *L) {
   struct luaws_session *s = l_session_check(L, 1);
   const struct luaws_ini_section *profile;
   struct luaws_error err = {0};
   if (luaws_settings_profile(s->settings, &profile, &err)) return l_error_raise(L, &err);
   lua_newtable(L);
-  lua_Integer n = 0;
-  for (const struct luaws_ini_value *v = profile ? profile->first : NULL; v;
-       v = v->next) {
-    lua_createtable(L, 0, 4);
-    l_set_text(L, "key", v->key);
-    l_set_text(L, "path", v->path);
-    l_set_text(L, "text", v->is_block ? LUAWS_STR_NONE : v->text);
-    lua_pushinteger(L, v->line);
-    lua_setfield(L, -2, "line");
-    lua_rawseti(L, -2, ++n);
-  }
+  add_entries(L, profile ? profile->first : NULL, LUAWS_STR_NONE, 0);
   return 1;
 }

@@ -27,7 +27,7 @@ int l_settings_explain_endpoint(lua_State *L);
  */
 int l_settings_files(lua_State *L);
 /* entries = session:profile_entries(): a sequence of key, path, line and text (none of a
-   block) of the profile in use. */
+   block) of the profile in use; those in a block, behind it, have its key as `block`. */
 int l_settings_profile_entries(lua_State *L);
 
 #endif

@@ -165,8 +165,9 @@ describe("session:explain", function()
   it("tells what cannot be meant as it is, and where", function()
     local w <close> = machine.new("[default]\nregion = eu-west-1\n[profile p]\nregin = x\n"
       .. 'aws_access_key_id = "AK"\naws_secret_access_key = hush # mine\naws_secret_key = hush\n'
-      .. "output = json\ncli_pager =\ncli_history = x\nmy_own = x\nretry_mode = adaptve\n"
-      .. "sso_start_url = https://x/#/\n", { AWS_PROFILE = "p" })
+      .. "output = json\ncli_pager =\ncli_history = x\nid = x\nretry_mode = adaptve\n"
+      .. "sso_start_url = https://x/#/\ns3 =\n  adressing_style = path\n  use_dualstack_endpoint = true # x\n"
+      .. "  profile = x\n  max_bandwith = 3MB/s\nmine =\n  adressing_style = path\n", { AWS_PROFILE = "p" })
     local file = w.home .. "/.aws/config:"
     local session = aws.session{ _env = w.env, _home = w.home }
     local page = tostring(session:explain())
@@ -179,6 +180,9 @@ describe("session:explain", function()
       ('"aws_secret_access_key" (%s6) has something behind its value, which is taken for a part of it: a '
         .. "comment needs a line of its own"):format(file),
       ('"aws_secret_key" (%s7) means nothing: did you mean "aws_secret_access_key"?'):format(file),
+      ('"adressing_style" (%s15) means nothing: did you mean "addressing_style"?'):format(file),
+      ('"use_dualstack_endpoint" (%s16) has something behind its value, which is taken for a part of it: a '
+        .. "comment needs a line of its own"):format(file),
       "the access_key from config-file begins or ends with a blank, a line break or a quotation mark, as no "
         .. "key of AWS does",
       'no client can be made: Invalid value provided to "mode": "adaptve" must be one of: (\'legacy\', '

@@ -21,27 +21,35 @@ local MEANT = {
   aws_secret_key = "aws_secret_access_key", secret_access_key = "aws_secret_access_key",
   session_token = "aws_session_token", profile = "source_profile",
 }
-local MAX_SLIPS = 2
+local MAX_SLIPS, SHORT = 2, 5 -- of a key with fewer letters than that, one slip
 
+-- Sets of keys, by the block that they stand in; "" has those of the profile itself.
 local function known_keys()
-  local known = {}
-  for _, row in ipairs(core.settings_table()) do
-    for _, key in ipairs{ not row.block and row.file_key or "", row.profile_key or "" } do
-      known[key] = true
+  local known = { [""] = {} }
+  local function add(block, key)
+    known[block] = known[block] or {}
+    if key then
+      known[block][key] = true
     end
   end
+  for _, row in ipairs(core.settings_table()) do
+    add(row.block or "", row.file_key)
+    add("", row.profile_key)
+  end
   for _, key in ipairs(OTHERS) do
-    known[key] = true
+    add("", key)
   end
   return known
 end
 
 --- The known key that one was meant to be; nil for what is nobody's here, as other tools have theirs.
-local function meant(key, known)
-  local best, away = MEANT[key], MAX_SLIPS + 1
+local function meant(entry, known)
+  local other = not entry.block and MEANT[entry.key]
+  local slips = #entry.key < SHORT and 1 or MAX_SLIPS
+  local best, away = other or nil, slips + 1
   for name in pairs(known) do
-    local distance = nearest.distance(key, name, MAX_SLIPS)
-    if not MEANT[key] and (distance < away or distance == away and best and name < best) then
+    local distance = nearest.distance(entry.key, name, slips)
+    if not other and (distance < away or distance == away and best and name < best) then
       best, away = name, distance
     end
   end
@@ -49,11 +57,12 @@ local function meant(key, known)
 end
 
 local function add_keys(hints, entries)
-  local known = known_keys()
+  local all = known_keys()
   for _, entry in ipairs(entries) do
+    local known = all[entry.block or ""] or {}
     local where = ("%q (%s:%d)"):format(entry.key, entry.path, entry.line)
     local text = entry.key ~= "credential_process" and entry.text or ""
-    local right = not known[entry.key] and meant(entry.key, known)
+    local right = not known[entry.key] and meant(entry, known)
     if right then
       hints[#hints + 1] = ("%s means nothing: did you mean %q?"):format(where, right)
     elseif known[entry.key] and text:find("^([\"']).*%1$") then
