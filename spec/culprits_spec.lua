@@ -133,9 +133,11 @@ describe("what is written wrong is told with its place and the remedy:", functio
   it("a code or a token that is too short, without showing it", function()
     local w <close> = machine.new(machine.BASE .. machine.role("source_profile = base\n")
       .. "mfa_serial = arn:aws:iam::1:mfa/me\n")
-    assert.equal("Parameter validation failed:\nInvalid length for parameter TokenCode, value: (hidden), "
-      .. 'valid min length: 6\n(of AssumeRole, for the profile "a")', complaint(w, { profile_name = "a",
-      mfa_prompt = function() return "471" end }))
+    for _, code in ipairs{ "471", '4"71', "4\t71" } do
+      assert.equal("Parameter validation failed:\nInvalid length for parameter TokenCode, value: (hidden), "
+        .. 'valid min length: 6\n(of AssumeRole, for the profile "a")', complaint(w, { profile_name = "a",
+        mfa_prompt = function() return code end }))
+    end
     write(w.home .. "/token", "47b")
     write(w.home .. "/.aws/config", "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/a\n"
       .. "web_identity_token_file = " .. w.home .. "/token\n")

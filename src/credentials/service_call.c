@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/time.h"
+#include "value/json.h"
 
 /* ---- parameters ---- */
 
@@ -99,14 +100,12 @@ bool luaws_service_call_started(const struct luaws_service_call *c) {
   return c->handle != NULL;
 }
 
-/* Complaints about parameters show their values. */
+/* Complaints about parameters show their values, as JSON. */
 static void hide_secrets(const struct luaws_service_call *c, struct luaws_error *err) {
   for (size_t i = 0; err && err->message && i < c->secret_count; i++) {
     struct luaws_str text = luaws_str_from(err->message);
     struct luaws_buf quoted = {.wipes = true};
-    luaws_buf_append_char(&quoted, '"');
-    luaws_buf_append_str(&quoted, c->secrets[i]);
-    luaws_buf_append_char(&quoted, '"');
+    luaws_json_quote(&quoted, c->secrets[i]);
     ptrdiff_t at = luaws_str_find_str(text, luaws_buf_str(&quoted));
     if (at >= 0 && c->secrets[i].len && !quoted.failed) {
       luaws_error_set(err, err->code, err->kind, "%.*s(hidden)%s", (int)at, text.ptr,
