@@ -1,5 +1,6 @@
 #include "settings/ini.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,6 +123,17 @@ static void a_file_that_cannot_be_read_is_empty(void **state) {
   }
 }
 
+/* The kernel refuses to read this one, which counts as a plain file. */
+static void what_reading_breaks_off_of_is_told(void **state) {
+  struct luaws_ini ini = {0};
+  (void)state;
+  assert_int_equal(luaws_ini_load(&ini, LUAWS_STR("/proc/self/mem"), NULL), 0);
+  assert_true(ini.found);
+  assert_int_equal(ini.unreadable, EIO);
+  assert_null(ini.first);
+  luaws_ini_clear(&ini);
+}
+
 /* ---- words ---- */
 
 static const struct {
@@ -208,6 +220,7 @@ int main(void) {
       cmocka_unit_test(a_file_is_read_as_python_reads_it),
       cmocka_unit_test(a_mistake_is_told_with_file_and_line_and_without_values),
       cmocka_unit_test(a_file_that_cannot_be_read_is_empty),
+      cmocka_unit_test(what_reading_breaks_off_of_is_told),
       cmocka_unit_test(a_line_is_split_as_a_shell_does),
       cmocka_unit_test(credentials_are_laid_over_profiles_and_leave_the_config_as_it_was),
   };

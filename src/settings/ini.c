@@ -295,7 +295,7 @@ int luaws_ini_parse(struct luaws_ini *ini, struct luaws_str path, struct luaws_s
 /* ---- files ---- */
 
 /* What can be read of a plain file; false when it is none. Python's parser passes over
-   files that it may not open: *e tells of them. */
+   files that it may not open or that cannot be read: *e tells of them. */
 static bool read_file(const char *path, struct luaws_buf *out, int *e) {
   struct stat st;
   if (stat(path, &st) != 0) {
@@ -315,6 +315,10 @@ static bool read_file(const char *path, struct luaws_buf *out, int *e) {
     n = read(fd, out->ptr + out->len, out->cap - out->len - 1);
     if (n > 0) out->len += (size_t)n;
     if (n < 0 && errno == EINTR) n = 1;
+  }
+  if (n < 0) {
+    *e = errno;
+    out->len = 0; /* a part of it may mean something else */
   }
   close(fd);
   return true;
