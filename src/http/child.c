@@ -84,12 +84,17 @@ static void finish(struct luaws_child *c) {
   luaws_ready_add(c->loop, &c->ready);
 }
 
+static void kill_family(pid_t pid);
+
 static void look(void *arg) {
   struct luaws_child *c = arg;
   c->timer = NULL;
   reap(c, WNOHANG);
   if (c->pid) c->timer = luaws_timer_start(c->loop, LOOK_MS, look, c);
-  if (c->pid && !c->timer) reap(c, 0); /* there is no memory */
+  if (c->pid && !c->timer) { /* without memory: nobody would see its end */
+    kill_family(c->pid);
+    reap(c, 0);
+  }
   if (!c->pid) finish(c);
 }
 
