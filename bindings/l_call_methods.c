@@ -68,8 +68,7 @@ static int call_request(lua_State *L) {
   struct luaws_buf url = {0};
   l_push_text(L, call->request.method);
   luaws_request_url(&call->request, &url);
-  l_push_text(L, luaws_buf_str(&url));
-  luaws_buf_clear(&url);
+  l_push_buf(L, &url);
   l_call_push_headers(L, &call->request.headers);
   return 3;
 }

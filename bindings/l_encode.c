@@ -11,29 +11,18 @@
 #include "l_text.h"
 #include "sign/digest.h"
 
-/* Pushes what is in the buffer and clears it. */
-static int push_buf(lua_State *L, struct luaws_buf *buf) {
-  if (buf->failed) {
-    luaws_buf_clear(buf);
-    return luaL_error(L, "not enough memory");
-  }
-  lua_pushlstring(L, buf->ptr ? buf->ptr : "", buf->len);
-  luaws_buf_clear(buf);
-  return 1;
-}
-
 /* core.percent_encode(text [, characters that pass as well]) */
 static int percent_encode(lua_State *L) {
   struct luaws_buf out = {0};
   luaws_percent_encode(&out, l_check_text(L, 1), luaL_optstring(L, 2, NULL));
-  return push_buf(L, &out);
+  return l_push_buf(L, &out);
 }
 
 /* core.percent_decode(text) */
 static int percent_decode(lua_State *L) {
   struct luaws_buf out = {0};
   luaws_percent_decode(&out, l_check_text(L, 1));
-  return push_buf(L, &out);
+  return l_push_buf(L, &out);
 }
 
 /* core.md5(bytes) → 16 bytes: a check sum that S3 asks for, nothing that protects */
@@ -127,8 +116,8 @@ int l_encode_push_hashes(lua_State *L, const struct luaws_stream *body) {
     luaws_buf_clear(&tree);
     return l_error_raise(L, &err);
   }
-  push_buf(L, &linear);
-  push_buf(L, &tree);
+  l_push_buf(L, &linear);
+  l_push_buf(L, &tree);
   return 2;
 }
 

@@ -265,9 +265,7 @@ static int xform_name(lua_State *L) {
 static int base64_encode(lua_State *L) {
   struct luaws_buf b = {0};
   luaws_base64_encode(&b, l_check_text(L, 1));
-  l_push_text_or_nil(L, luaws_buf_str(&b));
-  luaws_buf_clear(&b);
-  return 1;
+  return l_push_buf(L, &b);
 }
 
 /* nil for what is no base64 */

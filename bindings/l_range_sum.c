@@ -58,18 +58,11 @@ static int range_sum_join(lua_State *L) {
   return 0;
 }
 
-static int push_made(lua_State *L, struct luaws_buf *made) {
-  bool failed = made->failed;
-  if (!failed) l_push_text(L, luaws_buf_str(made));
-  luaws_buf_clear(made);
-  return failed ? luaL_error(L, "not enough memory") : 1;
-}
-
 /* range_sum:crcs() → of its parts, or of all of it, big-endian, in a row */
 static int range_sum_crcs(lua_State *L) {
   struct luaws_buf made = {0};
   luaws_range_sum_crcs(check_range_sum(L, 1), &made);
-  return push_made(L, &made);
+  return l_push_buf(L, &made);
 }
 
 /* core.checksum(algorithm, text) → as S3 writes it */
@@ -81,7 +74,7 @@ static int checksum(lua_State *L) {
   luaws_checksum_update(c, text.ptr, text.len);
   luaws_checksum_finish(c, &made);
   luaws_checksum_free(c);
-  return push_made(L, &made);
+  return l_push_buf(L, &made);
 }
 
 void l_range_sum_open(lua_State *L) {

@@ -19,6 +19,21 @@ void l_push_text_or_nil(lua_State *L, struct luaws_str s) {
     lua_pushnil(L);
 }
 
+static int push_buf(lua_State *L) {
+  const struct luaws_buf *buf = lua_touserdata(L, 1);
+  if (buf->failed) return luaL_error(L, "not enough memory");
+  l_push_text(L, luaws_buf_str(buf));
+  return 1;
+}
+
+int l_push_buf(lua_State *L, struct luaws_buf *buf) {
+  lua_pushcfunction(L, push_buf);
+  lua_pushlightuserdata(L, buf);
+  int rc = lua_pcall(L, 1, 1, 0);
+  luaws_buf_clear(buf);
+  return rc == LUA_OK ? 1 : lua_error(L);
+}
+
 void l_set_text(lua_State *L, const char *name, struct luaws_str s) {
   if (!s.len) return;
   lua_pushlstring(L, s.ptr, s.len);

@@ -14,6 +14,9 @@ struct luaws_str l_check_text(lua_State *L, int index);
 void l_push_text(lua_State *L, struct luaws_str s);
 /* Likewise, as nil. */
 void l_push_text_or_nil(lua_State *L, struct luaws_str s);
+/* Pushes what is in the buffer and clears it, whatever happens; raises without memory.
+   Returns 1. */
+int l_push_buf(lua_State *L, struct luaws_buf *buf);
 /* A field of the table on the top; an empty text is left out. */
 void l_set_text(lua_State *L, const char *name, struct luaws_str s);
 

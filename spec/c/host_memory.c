@@ -80,6 +80,9 @@ static const char work[] =
     "for queue in aws.resource('sqs').queues:all() do t[#t + 1] = queue.url "
     "end "
     "t[#t + 1] = sqs:get_paginator('list_queues'):paginate{}:search('QueueUrls[]')() "
+    "local has, core = pcall(require, 'luaws.core') " /* not a safe script */
+    "if has then local sum = core.range_sum('CRC32', 0, 1) sum:add('three') "
+    "t[#t + 1] = core.base64_encode(sum:crcs()) end "
     "return t, err.code, 1.5";
 
 /* Everything that a host can do, with as few allocations as are allowed. */
