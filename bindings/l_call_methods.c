@@ -94,7 +94,8 @@ static int request_body(lua_State *L, int status, lua_KContext ctx) {
   lua_settop(L, 1);
   if (rc) return l_error_raise(L, &err);
   if (body->kind == LUAWS_STREAM_NONE) return 0;
-  if (body->kind == LUAWS_STREAM_BYTES) {
+  bool gone = body->kind == LUAWS_STREAM_FUNCTION && !body->rewind;
+  if (gone || body->kind == LUAWS_STREAM_BYTES) {
     l_push_text(L, body->bytes);
     return 1;
   }
@@ -112,7 +113,8 @@ static int request_body(lua_State *L, int status, lua_KContext ctx) {
 }
 
 /* call:request_body() → string: a streamed body is read whole, and rewound; one that
- * cannot be, such as a pipe, is sent from memory then. nil when there is none. */
+ * cannot be, such as a pipe, is sent from memory then, and "" once some of it was sent.
+ * nil when there is none. */
 static int call_request_body(lua_State *L) {
   lua_settop(L, 1);
   return request_body(L, LUA_OK, 0);

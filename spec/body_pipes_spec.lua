@@ -135,6 +135,25 @@ describe("a body that is a pipe lets other tasks go on while it has nothing", fu
     assert.equal(1, #secure:requests())
   end)
 
+  -- It waited for the rest, and everything else with it.
+  it("and asking for what is sent in part waits for no more of it", function()
+    plain:reply{ method = "PUT", early = true, delay = 0.3, reset = true }
+    local body <close> = assert(io.popen("printf one; sleep 1.5; printf two"))
+    local s3 = client(plain, { signature_version = "unsigned",
+      request_checksum_calculation = "when_required" })
+    local seen, rest
+    s3.meta.events:register("before-send.s3.PutObject", function(event)
+      event.request.headers.Expect = nil
+    end)
+    s3.meta.events:register("needs-retry.s3.PutObject", function(event)
+      seen = event.request.body
+      rest = body:read("a") -- is still there
+    end)
+    local _, err = s3.try:put_object{ Bucket = "b", Key = "k", Body = body }
+    assert.same({ "", "two" }, { seen, rest })
+    assert.equal("UnseekableStreamError", err.kind)
+  end)
+
   it("from standard input, behind what the script has read of it", function()
     plain:reply{ method = "PUT" }
     local build = os.getenv("LUAWS_BUILD") or "build"
