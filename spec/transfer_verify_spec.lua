@@ -220,7 +220,7 @@ describe("a download in ranges", function()
     for _, order in ipairs{ { 0, 4, 8 }, { 0, 8, 4 }, { 4, 0, 8 }, { 4, 8, 0 }, { 8, 0, 4 }, { 8, 4, 0 } } do
       for _, sizes in ipairs{ OURS, { 5, 5 }, { 10 } } do
         local value = told("CRC32", sizes)["x-amz-checksum-crc32"]
-        local job = { size = 10, etag = "e", args = {}, where = {}, config = { multipart_chunksize = 4 },
+        local job = { size = 10, etag = "e", args = {}, where = { Bucket = "b" }, config = { multipart_chunksize = 4 },
           client = { meta = { config = {} }, head_object = function()
             return { ContentLength = sizes[1] }
           end } }
@@ -290,6 +290,14 @@ describe("a download in ranges", function()
       assert.same({ "whole", bytes(0, 9, FLIP) }, { fetch(others, ranges(FLIP), case.opts, case.config) })
       assert.same({ case[1], table.unpack(GETS) }, asked())
     end
+  end)
+
+  it("is not compared where S3 Object Lambda makes it of another object", function()
+    peer:clear()
+    peer:reply(merged(head(told("CRC32", nil, "FULL_OBJECT")), { target = "." }), table.unpack(ranges(FLIP)))
+    client():download_file("alias-12345--ol-s3", "key", path("out"), { Config = RANGES })
+    assert.equal(bytes(0, 9, FLIP), read("out"))
+    assert.same({ "HEAD", table.unpack(GETS) }, asked())
   end)
 
   it("is compared where the caller asks for it", function()

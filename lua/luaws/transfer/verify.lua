@@ -13,12 +13,15 @@ local multipart = require("luaws.transfer.multipart")
 local verify = {}
 
 local CRCS = { "CRC64NVME", "CRC32C", "CRC32" }
+local MADE <const> = "--ol-s3" -- ends the alias of an access point of S3 Object Lambda
 
---- The ChecksumMode to ask HeadObject with: as GetObject is asked, unless the caller says otherwise.
----@param job table { client, args }
+--- The ChecksumMode to ask HeadObject with: as GetObject is asked, unless the caller says otherwise, or what
+--- comes is made by S3 Object Lambda and not the object whose checksum is told.
+---@param job table { client, args, where }
 ---@return string|nil
 function verify.mode(job)
   local checks = job.client.meta.config.response_checksum_validation ~= "when_required"
+    and job.where.Bucket:sub(-#MADE) ~= MADE
   return job.args.ChecksumMode or checks and "ENABLED" or nil
 end
 
