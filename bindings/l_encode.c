@@ -44,7 +44,7 @@ static int parse_timestamp(lua_State *L) {
   return 1;
 }
 
-enum { PIECE_BYTES = 1024 * 1024 };
+enum { PIECE_BYTES = 1024 * 1024, HEX_BYTES = 2 * LUAWS_SHA256_BYTES };
 
 /* The digests of the pieces, as a growing row; two neighbours become one until one is
  * left. */
@@ -94,7 +94,7 @@ static int hash_pieces(const struct luaws_stream *body, EVP_MD_CTX *whole, EVP_M
 
 int l_encode_push_hashes(lua_State *L, const struct luaws_stream *body) {
   char *piece = lua_newuserdatauv(L, PIECE_BYTES, 0);
-  struct luaws_buf row = {0}, linear = {0}, tree = {0};
+  struct luaws_buf row = {0}, hex = {0};
   struct luaws_error err = {0};
   EVP_MD_CTX *whole = EVP_MD_CTX_new(), *md = luaws_sha256_new();
   unsigned char digest[LUAWS_SHA256_BYTES];
@@ -105,19 +105,20 @@ int l_encode_push_hashes(lua_State *L, const struct luaws_stream *body) {
       (row.failed || !EVP_DigestFinal_ex(whole, digest, NULL) || !join_pieces(md, &row)))
     rc = luaws_error_memory(&err);
   if (rc == 0) {
-    luaws_hex_encode(&linear, (struct luaws_str){(const char *)digest, sizeof digest});
-    luaws_hex_encode(&tree, luaws_buf_str(&row));
+    luaws_hex_encode(&hex, (struct luaws_str){(const char *)digest, sizeof digest});
+    luaws_hex_encode(&hex, luaws_buf_str(&row));
   }
   EVP_MD_CTX_free(whole);
   EVP_MD_CTX_free(md);
   luaws_buf_clear(&row);
   if (rc) {
-    luaws_buf_clear(&linear);
-    luaws_buf_clear(&tree);
+    luaws_buf_clear(&hex);
     return l_error_raise(L, &err);
   }
-  l_push_buf(L, &linear);
-  l_push_buf(L, &tree);
+  l_push_buf(L, &hex);
+  const char *both = lua_tostring(L, -1);
+  lua_pushlstring(L, both, HEX_BYTES);
+  lua_pushstring(L, both + HEX_BYTES);
   return 2;
 }
 
