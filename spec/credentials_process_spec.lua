@@ -224,20 +224,51 @@ describe("a program that prints credentials", function()
     child.output{ "kill", other }
   end)
 
-  it("may leave another behind, which is not waited for where the kernel tells of no end either", function()
-    local w <close> = world("sleep 600 &\necho $! >\"$HOME/pid\"\nprintf '%s' '" .. json("P") .. "'")
+  -- What a script prints whose program has a kernel of old: no pidfd.
+  local function on_old_kernel(w, more)
     write(w.home .. "/old.c", [[
+      #define _GNU_SOURCE
+      #include <dlfcn.h>
       #include <errno.h>
       #include <sys/types.h>
-      int pidfd_open(pid_t pid, unsigned flags) { errno = ENOSYS; return -1; }
-    ]])
+      #include <time.h>
+      static long long started_ms;
+      static long long now_ms(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+      }
+      int pidfd_open(pid_t pid, unsigned flags) { started_ms = now_ms(); errno = ENOSYS; return -1; }
+    ]] .. (more or ""))
     child.output{ "cc", "-shared", "-fPIC", "-o", w.home .. "/old.so", w.home .. "/old.c" }
-    local script = "print(aws.session{ profile_name = 'p' }:get_credentials().access_key)"
-    local ran = shell.run({ "60", shell.program, "-e", script }, { program = "timeout", env = { HOME = w.home,
+    local script = "print(select(2, pcall(function() "
+      .. "return aws.session{ profile_name = 'p' }:get_credentials().access_key end)))"
+    return shell.run({ "60", shell.program, "-e", script }, { program = "timeout", env = { HOME = w.home,
       AWS_CONFIG_FILE = w.home .. "/.aws/config", LD_LIBRARY_PATH = w.home, LD_PRELOAD = "old.so",
       ASAN_OPTIONS = "verify_asan_link_order=0" } })
+  end
+
+  it("may leave another behind, which is not waited for where the kernel tells of no end either", function()
+    local w <close> = world("sleep 600 &\necho $! >\"$HOME/pid\"\nprintf '%s' '" .. json("P") .. "'")
+    local ran = on_old_kernel(w)
     child.output{ "kill", (machine.read(w.home .. "/pid"):match("%d+")) }
     assert.same({ out = "AKP\n", err = "", code = 0 }, ran)
+  end)
+
+  -- Its end was waited for while nobody read what it says: that of neither came.
+  it("is ended where there is no memory to look for its end", function()
+    local w <close> = world("sleep 0.1; head -c 300000 /dev/zero")
+    local ran = on_old_kernel(w, [[
+      void *calloc(size_t count, size_t size) {
+        static void *(*real)(size_t, size_t);
+        if (!real) real = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
+        if (!started_ms || now_ms() - started_ms < 10) return real(count, size);
+        started_ms = 0;
+        return NULL;
+      }
+    ]])
+    assert.same({ out = "Error when retrieving credentials from custom-process: the process was ended by "
+      .. "signal 9\n", err = "", code = 0 }, ran)
   end)
 
   it("may leave another behind, which is not waited for", function()
