@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "base/data_path.h"
+#include "l_text.h"
 
 void l_push_data_path(lua_State *L, const char *name) {
   struct luaws_buf path = {0};
   struct luaws_error err = {0};
-  int rc = luaws_data_path(&path, name, &err);
-  lua_pushlstring(L, luaws_buf_str(&path).ptr, path.len);
-  luaws_buf_clear(&path);
-  if (rc) {
+  if (luaws_data_path(&path, name, &err)) {
+    luaws_buf_clear(&path);
     lua_pushstring(L, luaws_error_message(&err));
     luaws_error_clear(&err);
     lua_error(L);
   }
+  l_push_buf(L, &path);
 }
 
 /* A searcher for package.searchers: our own modules come from our own folder, whatever

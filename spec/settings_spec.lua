@@ -115,7 +115,7 @@ describe("a setting", function()
       assert.matches(case[2], err.message, 1, true)
     end
     s:set_config_variable("max_attempts", "many")
-    assert.matches("argument", raised(s.client, s, "sts").message, 1, true)
+    assert.matches("argument", raised(s.client, s, "sts").advice, 1, true)
   end)
 end)
 

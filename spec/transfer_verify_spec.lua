@@ -220,7 +220,8 @@ describe("a download in ranges", function()
     for _, order in ipairs{ { 0, 4, 8 }, { 0, 8, 4 }, { 4, 0, 8 }, { 4, 8, 0 }, { 8, 0, 4 }, { 8, 4, 0 } } do
       for _, sizes in ipairs{ OURS, { 5, 5 }, { 10 } } do
         local value = told("CRC32", sizes)["x-amz-checksum-crc32"]
-        local job = { size = 10, etag = "e", args = {}, where = { Bucket = "b" }, config = { multipart_chunksize = 4 },
+        local job = { size = 10, etag = "e", args = {}, where = { Bucket = "b" },
+          config = { multipart_chunksize = 4 },
           client = { meta = { config = {} }, head_object = function()
             return { ContentLength = sizes[1] }
           end } }
